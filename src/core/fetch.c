@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/fetch.h"
+
+#include <stdlib.h>
+
+#include "core/gather.h"
+#include "core/state.h"
+
+static struct fetch *find(const struct engine *e, const struct node_id *id)
+{
+    struct fetch *f;
+
+    HASH_FIND(hh, e->fetch.wants, id->b, NODE_ID_LEN, f);
+    return f;
+}
+
+static void drop(struct engine *e, struct fetch *f)
+{
+    HASH_DEL(e->fetch.wants, f);
+    free(f);
+}
+
+void fetch_clear_all(struct engine *e)
+{
+    struct fetch *f, *next;
+
+    HASH_ITER(hh, e->fetch.wants, f, next)
+    drop(e, f);
+}
+
+bool fetch_wanted(const struct engine *e, const struct node_id *author)
+{
+    return find(e, author) != NULL;
+}
+
+void fetch_end(struct engine *e, const struct node_id *author)
+{
+    struct fetch *f = find(e, author);
+
+    if (f)
+        drop(e, f);
+}
+
+void fetch_source_add(struct fetch_sources *s, const struct node_id *id)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (node_id_equal(&s->v[i], id))
+            return;
+    if (s->n < FETCH_SOURCES)
+        s->v[s->n++] = *id;
+}
+
+struct peer *fetch_source_next(struct engine *e, const struct now *now,
+                               struct fetch_sources *s)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        struct peer *p;
+
+        s->next = (uint8_t)((s->next + 1) % s->n);
+        p = peer_find(e, &s->v[s->next]);
+        if (p && p->state == PEER_PROVEN && peer_usable(p, now) &&
+            peer_active(e, p))
+            return p;
+    }
+    return NULL;
+}
+
+/* Whether a head of that serial is news, going by what is held. */
+static bool is_news(struct engine *e, const struct now *now,
+                    const struct node_id *id, uint64_t serial, bool conflict,
+                    struct effects *out)
+{
+    struct member *m = index_find(&e->index, id);
+
+    if (node_id_equal(id, &e->self))
+        return serial > e->own.serial;
+    if (!m)
+        return index_has_room(&e->index);
+    if (m->bundle && serial == m->bundle->serial) {
+        /* Somebody counts it: then the copy from the store counts, too. */
+        if (!conflict && m->life == LIFE_CACHED)
+            index_set_life(e, now, m, LIFE_LIVE, out);
+        return conflict && m->life == LIFE_LIVE;
+    }
+    return serial > m->floor;
+}
+
+static void ask(struct engine *e, const struct now *now, struct fetch *f,
+                struct jobs *jobs)
+{
+    const struct member *m = index_find(&e->index, &f->id);
+    uint64_t since = 0;
+
+    if (m && m->bundle && m->bundle->serial < f->serial)
+        since = m->bundle->serial;
+    jobs_want_head(jobs, &f->id, since,
+                   !node_id_equal(&f->id, &e->self) && (!m || !m->ident));
+    f->again = instant_add_ms(now->mono, (uint64_t)FETCH_AGAIN << f->tries);
+    f->tries++;
+}
+
+bool fetch_learn(struct engine *e, const struct now *now,
+                 const struct node_id *id, uint64_t serial, bool conflict,
+                 const struct node_id *from, struct jobs *jobs,
+                 struct effects *out)
+{
+    struct pending *pending = gather_pending(e, id);
+    struct fetch *f = find(e, id);
+
+    if (!is_news(e, now, id, serial, conflict, out))
+        return false;
+    if (pending && pending->head->serial >= serial) {
+        fetch_source_add(&pending->sources, from);
+        if (instant_reached(now->mono, pending->again))
+            gather_ask(e, now, pending, jobs);
+        return true;
+    }
+    if (!f) {
+        if (HASH_COUNT(e->fetch.wants) >= FETCHES_MAX)
+            return true; /* interesting, but later */
+        f = calloc(1, sizeof *f);
+        if (!f)
+            return true;
+        f->id = *id;
+        f->again = now->mono;
+        HASH_ADD(hh, e->fetch.wants, id, NODE_ID_LEN, f);
+    }
+    if (serial > f->serial) {
+        f->serial = serial;
+        f->sources.n = 0;
+        f->tries = 0;
+    }
+    fetch_source_add(&f->sources, from);
+    if (instant_reached(now->mono, f->again) && jobs->n < JOBS_MAX &&
+        f->tries < FETCH_TRIES)
+        ask(e, now, f, jobs);
+    return true;
+}
+
+struct instant fetch_deadline(const struct engine *e)
+{
+    struct instant at = INSTANT_NEVER;
+    struct fetch *f, *next;
+
+    HASH_ITER(hh, e->fetch.wants, f, next)
+    at = instant_min(at, f->again);
+    return at;
+}
+
+void fetch_tick(struct engine *e, const struct now *now, struct effects *out)
+{
+    struct fetch *f, *next;
+
+    (void)out;
+    HASH_ITER(hh, e->fetch.wants, f, next)
+    {
+        struct peer *p;
+        struct jobs jobs = {.n = 0};
+
+        if (!instant_reached(now->mono, f->again))
+            continue;
+        p = fetch_source_next(e, now, &f->sources);
+        if (f->tries >= FETCH_TRIES || !p) {
+            drop(e, f); /* whoever has it will name it again */
+            continue;
+        }
+        ask(e, now, f, &jobs);
+        peer_queue(e, now, p, &jobs);
+    }
+}

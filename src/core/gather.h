@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef KITH_CORE_GATHER_H
+#define KITH_CORE_GATHER_H
+
+#include <uthash.h>
+
+#include "core/fetch.h"
+
+/* Pieces to blocks, and blocks to bundles: see fetch.h. */
+
+struct partial { /* pieces of one signed block */
+    struct hash hash;
+    uint8_t *bytes; /* owned */
+    uint32_t total;
+    uint16_t pieces, held;
+    uint64_t got; /* bit i: piece i */
+    bool head;
+    struct instant begun;
+    UT_hash_handle hh; /* by hash */
+};
+_Static_assert(PIECES_MAX <= 64, "a bit for each piece");
+
+struct pending { /* a verified head with blocks missing */
+    struct node_id author;
+    struct object *head;                     /* reference */
+    struct object *blocks[HEAD_ENTRIES_MAX]; /* references, or NULL */
+    size_t n, missing;
+    struct instant heard; /* when the head came ... */
+    uint64_t age_ms;      /* ... and how old it was */
+    struct fetch_sources sources;
+    struct instant again;
+    uint8_t tries;
+    UT_hash_handle hh; /* by author */
+};
+
+struct gather {
+    struct partial *partials;
+    struct pending *pendings;
+};
+
+/* What a message says before it gives something. */
+struct give_context {
+    const struct node_id *from; /* who gives */
+    bool has_spki;
+    uint8_t spki[SPKI_LEN]; /* the last SPKI */
+    bool has_age;
+    struct hash age_of; /* the last AGE; bulk: of the next head */
+    uint32_t age_s;
+    bool bulk; /* whole blocks in a stream: what is missing will follow */
+};
+
+struct engine;
+
+void gather_clear_all(struct engine *);
+
+/*
+ * A piece came in a datagram. What it completes is taken on; what then is
+ * missing is added to *jobs. Returns KITH_OK, or why it was refused:
+ * KITH_ERR_UNWANTED, KITH_ERR_STALE, KITH_ERR_AUTH, ...
+ */
+int gather_piece(struct engine *, const struct now *, struct give_context *,
+                 const struct item_piece *, struct jobs *, struct effects *);
+
+/* A whole signed block came by the bulk exchange. Returns likewise. */
+int gather_block(struct engine *, const struct now *, struct give_context *,
+                 const uint8_t *, size_t n, struct effects *);
+
+/* The head of that author's which waits for blocks, or NULL. */
+struct pending *gather_pending(const struct engine *, const struct node_id *);
+
+/* Asks for what a pending head lacks. */
+void gather_ask(struct engine *, const struct now *, struct pending *,
+                struct jobs *);
+
+struct instant gather_deadline(const struct engine *);
+void gather_tick(struct engine *, const struct now *, struct effects *);
+
+#endif
