@@ -42,6 +42,16 @@ static void take_nodes(struct taking *t, const struct item *item)
         jobs_describe(t->jobs, &differing[i]);
 }
 
+/* The other side still counts a member that has said good-bye. */
+static void tell_farewell(struct taking *t, const struct item_leaf *leaf)
+{
+    const struct member *m = index_find(&t->e->index, &leaf->id);
+
+    if (t->x->answer && m && m->life == LIFE_LEFT &&
+        m->bundle->serial > leaf->serial)
+        jobs_announce(t->jobs, m->bundle);
+}
+
 /* LEAVES tell both what we lack and what the other side lacks. A announces
  * what B lacks; B says what A lacks by LEAVES of its own. */
 static void take_leaves(struct taking *t, const struct item *item)
@@ -59,8 +69,9 @@ static void take_leaves(struct taking *t, const struct item *item)
             if (node_id_equal(&leaf.id, &lack->id))
                 break;
         }
-        fetch_learn(t->e, t->now, &lack->id, leaf.serial, lack->since == 0,
-                    t->x->from, t->jobs, t->out);
+        if (!fetch_learn(t->e, t->now, &lack->id, leaf.serial,
+                         lack->since == 0, t->x->from, t->jobs, t->out))
+            tell_farewell(t, &leaf);
     }
     if (diff.giving_n > 0 && !t->x->answer)
         jobs_describe(t->jobs, &item->leaves.prefix);
@@ -96,7 +107,7 @@ static void give_head(struct taking *t, const struct item_want_head *want)
     const struct member *m = index_find(&e->index, &want->id);
     uint64_t age_s;
 
-    if (!m || m->life != LIFE_LIVE)
+    if (!m || (m->life != LIFE_LIVE && m->life != LIFE_LEFT))
         return;
     age_s = index_age_ms(m, t->now) / 1000;
     jobs_give(t->jobs, m->bundle, want->since,
@@ -165,7 +176,8 @@ static void take_item(struct taking *t, const struct item *item)
         take_leaves(t, item);
         break;
     case ITEM_ANNOUNCE:
-        take_announce(t, item);
+        if (!t->x->answer)
+            take_announce(t, item);
         break;
     case ITEM_WANT_HEAD:
     case ITEM_WANT_PIECE:

@@ -387,7 +387,7 @@ struct object *index_object(const struct engine *e, const struct hash *hash)
     const struct member *m =
         object ? index_find(&e->index, &object->author->id) : NULL;
 
-    if (!m || m->life != LIFE_LIVE)
+    if (!m || (m->life != LIFE_LIVE && m->life != LIFE_LEFT))
         return NULL;
     if (object == m->bundle->head)
         return object;
