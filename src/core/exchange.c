@@ -10,6 +10,7 @@ struct taking {
     const struct now *now;
     struct exchange *x;
     struct give_context give;
+    bool has_piece; /* at least one was there */
     struct jobs *jobs;
     struct effects *out;
 };
@@ -69,8 +70,8 @@ static void take_leaves(struct taking *t, const struct item *item)
             if (node_id_equal(&leaf.id, &lack->id))
                 break;
         }
-        if (!fetch_learn(t->e, t->now, &lack->id, leaf.serial,
-                         lack->since == 0, t->x->from, t->jobs, t->out))
+        if (!fetch_learn(t->e, t->now, &lack->id, leaf.serial, lack->since == 0,
+                         t->x->from, t->jobs, t->out))
             tell_farewell(t, &leaf);
     }
     if (diff.giving_n > 0 && !t->x->answer)
@@ -191,6 +192,7 @@ static void take_item(struct taking *t, const struct item *item)
         t->give.has_age = true;
         t->give.age_of = item->age.head;
         t->give.age_s = item->age.seconds;
+        gather_intro(t->e, t->now, &t->give);
         break;
     case ITEM_PIECE:
         take_piece(t, item);
@@ -230,5 +232,8 @@ int exchange_take(struct engine *e, const struct now *now, struct exchange *x,
     cursor_init(&c, items, n);
     while (item_next(&c, &item) == KITH_OK)
         take_item(&t, &item);
+    /* A head that did not fit beside its SPKI and AGE: ask for it by hash. */
+    if (x->answer && t.give.has_age && !t.has_piece)
+        jobs_want_piece(jobs, &t.give.age_of, 0);
     return KITH_OK;
 }

@@ -21,9 +21,9 @@ struct exchange {
     bool has_cookie;
     uint8_t cookie[ITEM_COOKIE_LEN];
     bool has_echo;
-    bool full;       /* the other side has no room for somebody */
-    unsigned given;  /* pieces taken */
-    bool described;  /* NODES or LEAVES were among them */
+    bool full;      /* the other side has no room for somebody */
+    unsigned given; /* pieces taken */
+    bool described; /* NODES or LEAVES were among them */
 };
 
 struct engine;

@@ -158,12 +158,53 @@ static void ask_giver(struct engine *e, const struct now *now,
         gather_ask(e, now, p, jobs);
 }
 
-static uint64_t told_age_ms(const struct give_context *give,
+/* -- what was said of a head before it came ----------------------------------
+ */
+
+static struct intro *find_intro(struct engine *e, const struct hash *head)
+{
+    for (size_t i = 0; i < INTROS_MAX; i++)
+        if (e->gather.intros[i].heard.us != 0 &&
+            hash_equal(&e->gather.intros[i].head, head))
+            return &e->gather.intros[i];
+    return NULL;
+}
+
+void gather_intro(struct engine *e, const struct now *now,
+                  const struct give_context *give)
+{
+    struct intro *intro = find_intro(e, &give->age_of);
+    struct node_id id;
+
+    if (!intro) {
+        intro = &e->gather.intros[e->gather.next_intro];
+        e->gather.next_intro = (e->gather.next_intro + 1) % INTROS_MAX;
+        ident_unref(intro->ident);
+        intro->ident = NULL;
+    }
+    intro->head = give->age_of;
+    intro->age_s = give->age_s;
+    intro->heard = now->mono;
+    if (!give->has_spki || intro->ident)
+        return;
+    spki_id(give->spki, &id);
+    if (fetch_wanted(e, &id) &&
+        pool_ident(e->pool, give->spki, &intro->ident) != KITH_OK)
+        intro->ident = NULL;
+}
+
+static uint64_t told_age_ms(struct engine *e, const struct now *now,
+                            const struct give_context *give,
                             const struct hash *head)
 {
-    if (!give->has_age || (!give->bulk && !hash_equal(&give->age_of, head)))
+    const struct intro *intro = find_intro(e, head);
+
+    if (give->bulk)
+        return give->has_age ? (uint64_t)give->age_s * 1000 : 0;
+    if (!intro)
         return 0;
-    return (uint64_t)give->age_s * 1000;
+    return (uint64_t)intro->age_s * 1000 +
+           instant_since_ms(now->mono, intro->heard);
 }
 
 static int take_head(struct engine *e, const struct now *now,
@@ -201,7 +242,7 @@ static int take_head(struct engine *e, const struct now *now,
     p->author = *author;
     p->head = object_ref(head);
     p->heard = now->mono;
-    p->age_ms = told_age_ms(give, &head->hash);
+    p->age_ms = told_age_ms(e, now, give, &head->hash);
     fetch_source_add(&p->sources, give->from);
     collect(e, p);
     if (old)
@@ -244,8 +285,10 @@ static struct pending *lister(struct engine *e, const struct hash *hash,
 
 /* The ident of a head's author: known, or given along. */
 static int author_ident(struct engine *e, const struct give_context *give,
-                        const struct node_id *author, struct ident **out)
+                        const struct hash *hash, const struct node_id *author,
+                        struct ident **out)
 {
+    const struct intro *intro = hash ? find_intro(e, hash) : NULL;
     const struct member *m = index_find(&e->index, author);
     const struct pending *p = gather_pending(e, author);
     struct node_id id;
@@ -262,6 +305,10 @@ static int author_ident(struct engine *e, const struct give_context *give,
         *out = ident_ref(m->ident);
         return KITH_OK;
     }
+    if (intro && intro->ident && node_id_equal(&intro->ident->id, author)) {
+        *out = ident_ref(intro->ident);
+        return KITH_OK;
+    }
     if (!give->has_spki)
         return KITH_ERR_UNWANTED;
     spki_id(give->spki, &id);
@@ -271,8 +318,9 @@ static int author_ident(struct engine *e, const struct give_context *give,
 }
 
 static int take_block(struct engine *e, const struct now *now,
-                      struct give_context *give, const uint8_t *bytes, size_t n,
-                      struct jobs *jobs, struct effects *out)
+                      struct give_context *give, const struct hash *hash,
+                      const uint8_t *bytes, size_t n, struct jobs *jobs,
+                      struct effects *out)
 {
     struct object *object = NULL;
     struct ident *ident = NULL;
@@ -284,7 +332,7 @@ static int take_block(struct engine *e, const struct now *now,
 
     if (err != KITH_OK)
         return err;
-    err = author_ident(e, give, &block.author, &ident);
+    err = author_ident(e, give, hash, &block.author, &ident);
     if (err == KITH_OK)
         err = pool_object(e->pool, ident, bytes, n, &object);
     ident_unref(ident);
@@ -310,7 +358,7 @@ int gather_block(struct engine *e, const struct now *now,
                  struct give_context *give, const uint8_t *bytes, size_t n,
                  struct effects *out)
 {
-    return take_block(e, now, give, bytes, n, NULL, out);
+    return take_block(e, now, give, NULL, bytes, n, NULL, out);
 }
 
 /* -- pieces ------------------------------------------------------------------
@@ -397,7 +445,8 @@ int gather_piece(struct engine *e, const struct now *now,
         if (err != KITH_OK)
             return err;
         if (piece->n == piece->total)
-            return take_block(e, now, give, piece->p, piece->n, jobs, out);
+            return take_block(e, now, give, &piece->hash, piece->p, piece->n,
+                              jobs, out);
         p = partial_new(e, now, piece, head);
         if (!p)
             return KITH_ERR_NOMEM;
@@ -415,7 +464,7 @@ int gather_piece(struct engine *e, const struct now *now,
             ask_rest(p, jobs);
         return KITH_OK;
     }
-    err = take_block(e, now, give, p->bytes, p->total, jobs, out);
+    err = take_block(e, now, give, &p->hash, p->bytes, p->total, jobs, out);
     partial_free(e, p);
     return err;
 }

@@ -33,7 +33,18 @@ struct pending { /* a verified head with blocks missing */
     UT_hash_handle hh; /* by author */
 };
 
+/* What was said of a head before its pieces come, perhaps in a later
+ * datagram. */
+struct intro {
+    struct hash head;
+    struct ident *ident; /* reference; NULL: the SPKI was not given */
+    uint32_t age_s;
+    struct instant heard;
+};
+
 struct gather {
+    struct intro intros[INTROS_MAX]; /* the newest ones, in a circle */
+    size_t next_intro;
     struct partial *partials;
     struct pending *pendings;
 };
@@ -44,7 +55,7 @@ struct give_context {
     bool has_spki;
     uint8_t spki[SPKI_LEN]; /* the last SPKI */
     bool has_age;
-    struct hash age_of; /* the last AGE; bulk: of the next head */
+    struct hash age_of; /* the last AGE; not in a stream */
     uint32_t age_s;
     bool bulk; /* whole blocks in a stream: what is missing will follow */
 };
@@ -52,6 +63,11 @@ struct give_context {
 struct engine;
 
 void gather_clear_all(struct engine *);
+
+/* SPKI and AGE came, of a head whose pieces follow, or are to be asked
+ * for. */
+void gather_intro(struct engine *, const struct now *,
+                  const struct give_context *);
 
 /*
  * A piece came in a datagram. What it completes is taken on; what then is

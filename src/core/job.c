@@ -85,17 +85,15 @@ void jobs_give(struct jobs *jobs, const struct bundle *b, uint64_t since,
                bool spki, uint32_t age_s)
 {
     uint16_t pieces = job_pieces(b->head->len);
+    struct job *intro = add(jobs, JOB_INTRO);
 
-    for (uint16_t i = 0; i < pieces; i++) {
-        size_t at = jobs->n;
-
+    if (!intro)
+        return;
+    intro->intro.head = object_ref(b->head);
+    intro->intro.spki = spki;
+    intro->intro.age_s = age_s;
+    for (uint16_t i = 0; i < pieces; i++)
         jobs_piece(jobs, b->head, i);
-        if (i > 0 || at == jobs->n)
-            continue;
-        jobs->v[at].piece.spki = spki;
-        jobs->v[at].piece.head = true;
-        jobs->v[at].piece.age_s = age_s;
-    }
     for (size_t k = 0; k < b->n; k++) {
         struct object *object = b->blocks[k];
 
@@ -113,6 +111,8 @@ void job_clear(struct job *job)
         bundle_unref(job->announce);
     else if (job->type == JOB_PIECE)
         object_unref(job->piece.object);
+    else if (job->type == JOB_INTRO)
+        object_unref(job->intro.head);
     memset(job, 0, sizeof *job);
 }
 
@@ -140,6 +140,8 @@ bool job_same(const struct job *a, const struct job *b)
     case JOB_WANT_PIECE:
         return hash_equal(&a->want_piece.hash, &b->want_piece.hash) &&
                a->want_piece.index == b->want_piece.index;
+    case JOB_INTRO:
+        return a->intro.head == b->intro.head && a->intro.spki == b->intro.spki;
     case JOB_PIECE:
         return a->piece.object == b->piece.object &&
                a->piece.index == b->piece.index;
@@ -186,23 +188,29 @@ static size_t put_array(const struct job *v, size_t n, enum item_type type,
     return i;
 }
 
+static bool put_intro(const struct job *job, struct writer *w)
+{
+    const struct object *head = job->intro.head;
+    size_t need = ITEM_HEADER_LEN + ITEM_AGE_LEN;
+
+    if (job->intro.spki)
+        need += ITEM_HEADER_LEN + SPKI_LEN;
+    if (need > writer_room(w))
+        return false;
+    if (job->intro.spki)
+        item_put_spki(w, head->author->spki);
+    item_put_age(w, &head->hash, job->intro.age_s);
+    return true;
+}
+
 static bool put_piece(const struct job *job, struct writer *w)
 {
     const struct object *object = job->piece.object;
-    size_t room = writer_room(w);
     size_t need = ITEM_HEADER_LEN + ITEM_PIECE_FIXED_LEN +
                   item_piece_len((uint32_t)object->len, job->piece.index);
 
-    if (job->piece.spki)
-        need += ITEM_HEADER_LEN + SPKI_LEN;
-    if (job->piece.head)
-        need += ITEM_HEADER_LEN + ITEM_AGE_LEN;
-    if (need > room)
+    if (need > writer_room(w))
         return false;
-    if (job->piece.spki)
-        item_put_spki(w, object->author->spki);
-    if (job->piece.head)
-        item_put_age(w, &object->hash, job->piece.age_s);
     item_put_piece(w, &object->hash, object->bytes, (uint32_t)object->len,
                    job->piece.index);
     return true;
@@ -236,6 +244,8 @@ static bool put_single(const struct job *job, const struct job_context *ctx,
             return false;
         item_put_full(w);
         return true;
+    case JOB_INTRO:
+        return put_intro(job, w);
     case JOB_PIECE:
         return put_piece(job, w);
     default:

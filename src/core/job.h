@@ -21,7 +21,8 @@ enum job_type {
     JOB_ANNOUNCE,   /* this head is new here */
     JOB_WANT_HEAD,  /* send me the newest head of ... */
     JOB_WANT_PIECE, /* send me piece i of block ... */
-    JOB_PIECE,      /* piece i of a block, of a head with SPKI and AGE */
+    JOB_INTRO,      /* SPKI and AGE of a head whose pieces follow */
+    JOB_PIECE,      /* piece i of a block */
     JOB_FULL,       /* no room for members that are not known */
 };
 
@@ -35,15 +36,19 @@ struct job {
         struct {
             struct object *object; /* reference */
             uint16_t index;
-            bool spki;      /* say the author's SPKI before */
-            bool head;      /* say the head's age before: */
-            uint32_t age_s;
         } piece;
+        struct {
+            struct object *head; /* reference */
+            bool spki;           /* the author's SPKI is wanted, too */
+            uint32_t age_s;
+        } intro;
     };
 };
 
 /* A bounded list that owns its jobs' references. All zero: empty. */
-enum { JOBS_MAX = 96 };
+enum {
+    JOBS_MAX = 96
+};
 struct jobs {
     struct job v[JOBS_MAX];
     size_t n;
@@ -61,8 +66,8 @@ void jobs_want_piece(struct jobs *, const struct hash *, uint16_t index);
 void jobs_piece(struct jobs *, struct object *, uint16_t index);
 /* All pieces of a head, then of those of its blocks that are newer than
  * `since` and small enough for pieces. */
-void jobs_give(struct jobs *, const struct bundle *, uint64_t since,
-               bool spki, uint32_t age_s);
+void jobs_give(struct jobs *, const struct bundle *, uint64_t since, bool spki,
+               uint32_t age_s);
 /* Drops the references of one job, or of all. */
 void job_clear(struct job *);
 void jobs_clear(struct jobs *);

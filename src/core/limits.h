@@ -65,6 +65,7 @@ enum {
     PARTIAL_AGE = 10000,     /* a piece that stays alone is dropped */
     PENDINGS_MAX = 256,      /* heads some of whose blocks are missing */
     PENDING_AGE = 30000,
+    INTROS_MAX = 64,         /* heads of which SPKI and AGE are known */
     ACCEPT_BURST = 20,       /* heads of one author ... */
     ACCEPT_RATE_X1000 = 1000, /* ... then 1 a second */
 

@@ -56,7 +56,7 @@ struct pool_stats {
     size_t objects;
     size_t bundles;
     size_t nodes;           /* of tries */
-    size_t bytes;           /* that all of these take, malloc's own aside */
+    size_t bytes;           /* that all of these take, hash tables aside */
     uint64_t verifications; /* of signatures, since the pool was made */
 };
 void pool_stats(const struct pool *p, struct pool_stats *out);

@@ -262,13 +262,15 @@ static void lack(struct recon_diff *diff, const struct node_id *id,
     diff->lacking[diff->lacking_n++] = (struct recon_lack){*id, since};
 }
 
-static void give(struct recon_diff *diff, struct bundle *bundle)
+/* Returns false when it does not fit. */
+static bool give(struct recon_diff *diff, struct bundle *bundle)
 {
     if (diff->giving_n == RECON_DIFF_MAX) {
         diff->more = true;
-        return;
+        return false;
     }
     diff->giving[diff->giving_n++] = bundle;
+    return true;
 }
 
 /* Both sides have a head of that author. */
@@ -293,36 +295,51 @@ static void compare_leaf(const struct trie *t, const uint8_t iv[RECON_IV_LEN],
     give(diff, own);
 }
 
-void recon_compare_leaves(const struct trie *t, const uint8_t iv[RECON_IV_LEN],
-                          const struct item *leaves, struct recon_diff *diff)
+/* Whether LEAVES name an id. Ids are asked for in ascending order, as they
+ * stand there, and *i moves on with them. */
+static bool names(const struct item *leaves, size_t *i,
+                  const struct node_id *id)
+{
+    for (; *i < leaves->leaves.n; (*i)++) {
+        struct item_leaf theirs;
+        int order;
+
+        item_leaf_at(leaves, *i, &theirs);
+        order = memcmp(theirs.id.b, id->b, NODE_ID_LEN);
+        if (order >= 0)
+            return order == 0;
+    }
+    return false;
+}
+
+/* What they did not name, until no more fits: that may be nearly all. */
+static void give_rest(const struct trie *t, const struct item *leaves,
+                      struct recon_diff *diff)
 {
     const struct trie_prefix *prefix = &leaves->leaves.prefix;
     struct bundle *own = trie_under(t, prefix, NULL);
     size_t i = 0;
 
-    /* Both lists ascend by id: walk them side by side. When one has ended,
-     * what is left of the other is lacking on this side. */
-    while (own != NULL || i < leaves->leaves.n) {
-        struct item_leaf theirs;
-        int order = -1; /* of the own one; no more of theirs: it comes first */
+    while (own != NULL) {
+        if (!names(leaves, &i, &own->author->id) && !give(diff, own))
+            return;
+        own = trie_under(t, prefix, &own->author->id);
+    }
+}
 
-        if (i < leaves->leaves.n) {
-            item_leaf_at(leaves, i, &theirs);
-            order = own == NULL
-                        ? 1
-                        : memcmp(own->author->id.b, theirs.id.b, NODE_ID_LEN);
-        }
-        if (order < 0)
-            give(diff, own);
-        else if (order > 0)
+void recon_compare_leaves(const struct trie *t, const uint8_t iv[RECON_IV_LEN],
+                          const struct item *leaves, struct recon_diff *diff)
+{
+    for (size_t i = 0; i < leaves->leaves.n; i++) {
+        struct item_leaf theirs;
+        struct bundle *own;
+
+        item_leaf_at(leaves, i, &theirs);
+        own = trie_find(t, &theirs.id);
+        if (own == NULL)
             lack(diff, &theirs.id, 0);
         else
             compare_leaf(t, iv, &theirs, own, diff);
-        if (order >= 0)
-            i++;
-        if (order <= 0)
-            own = trie_under(t, prefix, &own->author->id);
-        if (i == leaves->leaves.n && diff->more)
-            return; /* nothing that follows would fit */
     }
+    give_rest(t, leaves, diff);
 }

@@ -36,9 +36,13 @@ static uint16_t bit_of(uint8_t nibble)
     return (uint16_t)(0x8000u >> nibble);
 }
 
-static unsigned bits_in(unsigned bits)
+/* How many of 16 bits are set: sums of 1, 2, 4 and 8 side by side. */
+static unsigned bits_in(unsigned v)
 {
-    return (unsigned)__builtin_popcount(bits);
+    v = v - (v >> 1 & 0x5555);
+    v = (v & 0x3333) + (v >> 2 & 0x3333);
+    v = (v + (v >> 4)) & 0x0f0f;
+    return (v + (v >> 8)) & 0x1f;
 }
 
 static unsigned node_fanout(const struct trie_node *node)

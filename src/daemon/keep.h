@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef KITH_DAEMON_KEEP_H
+#define KITH_DAEMON_KEEP_H
+
+#include "core/engine.h"
+#include "store/store.h"
+
+/*
+ * Between the engine and the store: what EFFECT_KEEP and its kin mean in
+ * rows, and how an engine gets them back at the start.
+ */
+struct keep {
+    struct store *store;   /* borrowed */
+    bool dirty;            /* something waits for a commit */
+    struct instant commit; /* when to commit */
+};
+
+void keep_init(struct keep *, struct store *);
+
+/* Takes one effect of a kind that is to be kept; others are ignored. */
+void keep_effect(struct keep *, const struct now *, const struct effect *);
+
+/* Commits when it is time, tries a disk in trouble again, and then puts
+ * everything that the engine holds. To be called every second or so. */
+void keep_tick(struct keep *, const struct now *, const struct engine *);
+
+/* Commits now: at the end. */
+void keep_close(struct keep *, const struct now *);
+
+/* Loads everything into an engine that has not started. Returns what
+ * store_load() does; *n gets the number of nodes. */
+int keep_load(struct keep *, const struct now *, struct engine *, size_t *n);
+
+#endif
