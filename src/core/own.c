@@ -5,9 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/addr.h"
-#include "base/text.h"
-#include "core/state.h"
+#include "core/own_impl.h"
 
 void own_init(struct engine *e, const struct now *now)
 {
@@ -165,8 +163,8 @@ static size_t total_size(const struct own *own)
     return total;
 }
 
-static int put_block(struct engine *e, const struct now *now, uint16_t type,
-                     const char *name, const uint8_t *payload, size_t n)
+int own_sign_block(struct engine *e, const struct now *now, uint16_t type,
+                   const char *name, const uint8_t *payload, size_t n)
 {
     struct own *own = &e->own;
     struct object *object;
@@ -193,8 +191,8 @@ static int put_block(struct engine *e, const struct now *now, uint16_t type,
     return KITH_OK;
 }
 
-static bool same_payload(const struct own *own, const char *name,
-                         const uint8_t *payload, size_t n)
+bool own_says(const struct own *own, const char *name, const uint8_t *payload,
+              size_t n)
 {
     bool found;
     size_t at = find_block(own, name, &found);
@@ -288,101 +286,6 @@ static int sign_head(struct engine *e, const struct now *now,
     return err;
 }
 
-/* -- facts --------------------------------------------------------------- */
-
-/* Pairs under way to a payload. */
-struct pairs {
-    struct fact v[OWN_MACHINE_MAX + OWN_TAGS_MAX + OWN_ADDRS_MAX];
-    size_t n;
-};
-
-static void pairs_add(struct pairs *p, const char *key, const char *value)
-{
-    assert(p->n < sizeof p->v / sizeof p->v[0]);
-    p->v[p->n++] = (struct fact){key, strlen(key), value, strlen(value)};
-}
-
-static int pairs_build(uint16_t type, struct fact *pairs, size_t n,
-                       uint8_t *buf, size_t cap, size_t *len)
-{
-    struct writer w;
-    int err;
-
-    writer_init(&w, buf, cap);
-    err = facts_build(&w, type, pairs, n);
-    return err == KITH_OK ? writer_finish(&w, len) : err;
-}
-
-static int build_facts(const struct own *own, uint8_t buf[FACTS_LEN_MAX],
-                       size_t *len)
-{
-    char addrs[OWN_ADDRS_MAX][TEXT_ADDR_SIZE];
-    char keys[OWN_TAGS_MAX][FACTS_KEY_MAX + 1];
-    struct pairs pairs = {.n = 0};
-
-    for (size_t i = 0; i < own->n_machine; i++)
-        pairs_add(&pairs, own->machine[i].key, own->machine[i].value);
-    for (size_t i = 0; i < own->n_addrs; i++)
-        if (text_addr_format(addrs[i], sizeof addrs[i], &own->addrs[i]) ==
-            KITH_OK)
-            pairs_add(&pairs, "addr", addrs[i]);
-    for (size_t i = 0; i < own->n_tags; i++) {
-        snprintf(keys[i], sizeof keys[i], "tag.%.*s", FACTS_KEY_MAX - 4,
-                 own->tags[i].key);
-        pairs_add(&pairs, keys[i], own->tags[i].value);
-    }
-    return pairs_build(BLOCK_FACTS, pairs.v, pairs.n, buf, FACTS_LEN_MAX, len);
-}
-
-/* Signs `facts` anew if it says anything else than the present one. */
-static int refresh_facts(struct engine *e, const struct now *now)
-{
-    uint8_t payload[FACTS_LEN_MAX];
-    size_t len = 0;
-    int err = build_facts(&e->own, payload, &len);
-
-    if (err != KITH_OK) {
-        log_msg(e->log, LOG_LEVEL_WARN, "facts are too long to be signed: %s",
-                err_str(err));
-        e->own.facts_dirty = false;
-        return KITH_OK;
-    }
-    if (!same_payload(&e->own, "facts", payload, len))
-        err = put_block(e, now, BLOCK_FACTS, "facts", payload, len);
-    if (err == KITH_OK)
-        e->own.facts_dirty = false;
-    return err;
-}
-
-/* Something that the agent observes has changed. */
-static void observed(struct engine *e, const struct now *now)
-{
-    struct own *own = &e->own;
-    struct instant quiet = instant_add_ms(now->mono, SIGN_QUIET);
-    struct instant rate = instant_add_ms(own->signed_at, SIGN_OBSERVED);
-
-    own->facts_dirty = true;
-    if (own->first)
-        quiet = rate = now->mono;
-    own->changed = quiet.us > rate.us ? quiet : rate;
-}
-
-static void copy_pairs(struct own_pair *to, size_t cap, size_t *n_to,
-                       const struct fact *from, size_t n)
-{
-    *n_to = 0;
-    for (size_t i = 0; i < n && *n_to < cap; i++) {
-        if (from[i].key_len > FACTS_KEY_MAX ||
-            from[i].value_len > FACTS_VALUE_MAX)
-            continue;
-        snprintf(to[*n_to].key, sizeof to->key, "%.*s", (int)from[i].key_len,
-                 from[i].key);
-        snprintf(to[*n_to].value, sizeof to->value, "%.*s",
-                 (int)from[i].value_len, from[i].value);
-        ++*n_to;
-    }
-}
-
 /* -- what waits to be signed ---------------------------------------------- */
 
 static struct own_staged *find_staged(struct own *own, const char *name)
@@ -463,9 +366,8 @@ static int flush_staged(struct engine *e, const struct now *now, bool *changed)
                     (own->n - at - 1) * sizeof *own->blocks);
             own->n--;
             *changed = true;
-        } else if (!s->remove &&
-                   !same_payload(own, s->name, s->payload, s->n)) {
-            err = put_block(e, now, s->type, s->name, s->payload, s->n);
+        } else if (!s->remove && !own_says(own, s->name, s->payload, s->n)) {
+            err = own_sign_block(e, now, s->type, s->name, s->payload, s->n);
             *changed = *changed || err == KITH_OK;
         }
         if (err == KITH_ERR_BUDGET || err == KITH_ERR_NOMEM)
@@ -480,8 +382,21 @@ static int flush_staged(struct engine *e, const struct now *now, bool *changed)
 
 /* -- when to sign ---------------------------------------------------------- */
 
+/* Something that the agent observes has changed. */
+void own_observed(struct engine *e, const struct now *now)
+{
+    struct own *own = &e->own;
+    struct instant quiet = instant_add_ms(now->mono, SIGN_QUIET);
+    struct instant rate = instant_add_ms(own->signed_at, SIGN_OBSERVED);
+
+    own->facts_dirty = true;
+    if (own->first)
+        quiet = rate = now->mono;
+    own->changed = quiet.us > rate.us ? quiet : rate;
+}
+
 /* The operator, or the protocol, wants it now. */
-static void due_now(struct engine *e, const struct now *now)
+void own_due_now(struct engine *e, const struct now *now)
 {
     e->own.due = now->mono;
 }
@@ -541,7 +456,7 @@ static void sign_all(struct engine *e, const struct now *now,
     if (found)
         facts = own->blocks[at];
     if (own->facts_dirty)
-        err = refresh_facts(e, now);
+        err = own_facts_refresh(e, now);
     at = find_block(own, "facts", &found);
     changed = changed || (found && own->blocks[at] != facts);
     if (err == KITH_OK)
@@ -593,7 +508,7 @@ void own_start(struct engine *e, const struct now *now)
     own->facts_dirty = true;
     if (e->secrets.reserved > own->serial + 1)
         own->serial = e->secrets.reserved - 1;
-    due_now(e, now);
+    own_due_now(e, now);
 }
 
 void own_synced(struct engine *e, const struct now *now)
@@ -606,11 +521,6 @@ void own_synced(struct engine *e, const struct now *now)
 void own_load(struct engine *e, const struct now *now, struct bundle *b)
 {
     struct own *own = &e->own;
-    const struct object *facts = bundle_block(b, "facts");
-    struct facts_iter it;
-    struct facts facts_of;
-    struct fact pair;
-    struct block block;
 
     (void)now;
     own_clear(own);
@@ -618,25 +528,7 @@ void own_load(struct engine *e, const struct now *now, struct bundle *b)
         own->blocks[own->n++] = object_ref(b->blocks[i]);
     if (b->serial > own->serial)
         own->serial = b->serial;
-    if (!facts)
-        return;
-    object_block(facts, &block);
-    if (facts_decode(BLOCK_FACTS, block.payload, block.payload_len,
-                     &facts_of) != KITH_OK)
-        return;
-    it = facts_walk(&facts_of);
-    while (facts_next(&it, &pair)) {
-        struct own_pair *tag = &own->tags[own->n_tags];
-
-        if (pair.key_len <= 4 || memcmp(pair.key, "tag.", 4) != 0 ||
-            own->n_tags == OWN_TAGS_MAX)
-            continue;
-        snprintf(tag->key, sizeof tag->key, "%.*s", (int)(pair.key_len - 4),
-                 pair.key + 4);
-        snprintf(tag->value, sizeof tag->value, "%.*s", (int)pair.value_len,
-                 pair.value);
-        own->n_tags++;
-    }
+    own_facts_load(own, b);
 }
 
 /*
@@ -652,7 +544,7 @@ void own_foreign(struct engine *e, const struct now *now, struct object *head,
     if (head->serial <= own->serial)
         return;
     own->serial = head->serial;
-    due_now(e, now);
+    own_due_now(e, now);
     own->first = true; /* sign even if nothing else has changed */
     if (own->foreign_seen &&
         instant_since_ms(now->mono, own->foreign) < CLONE_WINDOW &&
@@ -676,75 +568,9 @@ int own_builtin(struct engine *e, const struct now *now, uint16_t type,
     int err = stage(&e->own, type, name, payload, n, false);
 
     if (err == KITH_OK)
-        observed(e, now);
+        own_observed(e, now);
     return err;
 }
-
-int own_facts(struct engine *e, const struct now *now, const struct fact *facts,
-              size_t n, struct fact *more, size_t n_more)
-{
-    struct own *own = &e->own;
-    uint8_t payload[OWN_MORE_MAX];
-    size_t len = 0;
-    int err;
-
-    copy_pairs(own->machine, OWN_MACHINE_MAX, &own->n_machine, facts, n);
-    observed(e, now);
-    if (n_more == 0)
-        return KITH_OK;
-    err = pairs_build(BLOCK_FACTS_MORE, more, n_more, payload, sizeof payload,
-                      &len);
-    if (err != KITH_OK)
-        return err;
-    return own_builtin(e, now, BLOCK_FACTS_MORE, "facts.more", payload, len);
-}
-
-static size_t find_tag(const struct own *own, const char *key)
-{
-    size_t i = 0;
-
-    while (i < own->n_tags && strcmp(own->tags[i].key, key) != 0)
-        i++;
-    return i;
-}
-
-int own_tag(struct engine *e, const struct now *now, const char *key,
-            const char *value)
-{
-    struct own *own = &e->own;
-    uint8_t payload[FACTS_LEN_MAX];
-    size_t at = find_tag(own, key), len;
-    int err;
-    struct own_pair before = {{0}, {0}};
-    size_t n_before = own->n_tags;
-
-    if (key[0] == '\0' || strlen(key) > FACTS_KEY_MAX - 4 ||
-        (value && strlen(value) > FACTS_VALUE_MAX))
-        return KITH_ERR_FORMAT;
-    if (!value && at == own->n_tags)
-        return KITH_ERR_NOTFOUND;
-    if (value && at == OWN_TAGS_MAX)
-        return KITH_ERR_FULL;
-    if (at < own->n_tags)
-        before = own->tags[at];
-    if (!value) {
-        own->tags[at] = own->tags[--own->n_tags];
-    } else {
-        own->n_tags += at == own->n_tags;
-        snprintf(own->tags[at].key, sizeof before.key, "%s", key);
-        snprintf(own->tags[at].value, sizeof before.value, "%s", value);
-        err = build_facts(own, payload, &len);
-        if (err != KITH_OK) {
-            own->tags[at] = before;
-            own->n_tags = n_before;
-            return err;
-        }
-    }
-    own->facts_dirty = true;
-    due_now(e, now);
-    return KITH_OK;
-}
-
 int own_put(struct engine *e, const struct now *now, const char *name,
             const uint8_t *payload, size_t n)
 {
@@ -757,7 +583,7 @@ int own_put(struct engine *e, const struct now *now, const char *name,
         return KITH_ERR_RANGE;
     err = stage(&e->own, BLOCK_DATA, name, payload, n, false);
     if (err == KITH_OK)
-        due_now(e, now);
+        own_due_now(e, now);
     return err;
 }
 
@@ -776,7 +602,7 @@ int own_remove(struct engine *e, const struct now *now, const char *name)
         return KITH_ERR_NOTFOUND;
     err = stage(own, BLOCK_DATA, name, NULL, 0, true);
     if (err == KITH_OK)
-        due_now(e, now);
+        own_due_now(e, now);
     return err;
 }
 
@@ -790,65 +616,6 @@ void own_flags(struct engine *e, const struct now *now, uint16_t set,
         return;
     own->flags = flags;
     own->flags_dirty = true;
-    due_now(e, now);
+    own_due_now(e, now);
     own_tick(e, now, out);
-}
-
-/* -- our addresses ----------------------------------------------------------
- */
-
-/* Two peers must see us at an address that is not on a link of ours before
- * it enters our facts. */
-static void add_seen(struct own *own)
-{
-    for (size_t i = 0; i < OWN_SEEN; i++)
-        for (size_t j = i + 1; j < OWN_SEEN; j++)
-            if (own->seen[i].family != 0 && own->n_addrs < OWN_ADDRS_MAX &&
-                addr_equal(&own->seen[i], &own->seen[j])) {
-                own->addrs[own->n_addrs++] = own->seen[i];
-                return;
-            }
-}
-
-void own_addresses(struct engine *e, const struct now *now)
-{
-    struct own *own = &e->own;
-    struct addr before[OWN_ADDRS_MAX];
-    size_t n_before = own->n_addrs;
-
-    memcpy(before, own->addrs, sizeof before);
-    memset(own->addrs, 0, sizeof own->addrs);
-    own->n_addrs = 0;
-    for (size_t i = 0; i < e->nets.n; i++)
-        for (size_t j = 0; j < e->nets.links[i].n; j++) {
-            const struct net_addr *a = &e->nets.links[i].addrs[j];
-
-            if (!a->publish || own->n_addrs == OWN_ADDRS_MAX)
-                continue;
-            own->addrs[own->n_addrs] = a->addr;
-            own->addrs[own->n_addrs++].port = e->config.port;
-        }
-    add_seen(own);
-    if (own->n_addrs != n_before ||
-        memcmp(before, own->addrs, sizeof before) != 0)
-        observed(e, now);
-}
-
-void own_seen_at(struct engine *e, const struct now *now,
-                 const struct node_id *b, const struct addr *seen)
-{
-    struct own *own = &e->own;
-    struct addr a = *seen;
-    size_t i = 0;
-
-    a.port = e->config.port;
-    if (!addr_is_unicast(&a) || addr_is_loopback(&a) ||
-        addr_is_link_local(&a) || nets_is_own(&e->nets, &a))
-        return;
-    while (i < OWN_SEEN - 1 && own->seen[i].family != 0 &&
-           !node_id_equal(&own->seen_by[i], b))
-        i++;
-    own->seen[i] = a;
-    own->seen_by[i] = *b;
-    own_addresses(e, now);
 }

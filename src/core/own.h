@@ -59,7 +59,7 @@ struct own {
     uint64_t vault_reserve;   /* ... with this reservation */
     struct instant vault_retry;
 
-    struct instant foreign;   /* the last foreign head of ours was seen */
+    struct instant foreign; /* the last foreign head of ours was seen */
     bool foreign_seen;
     bool clone;
     struct instant clone_until;
@@ -70,7 +70,7 @@ struct own {
     size_t n_tags;
     struct addr addrs[OWN_ADDRS_MAX]; /* that we listen on */
     size_t n_addrs;
-    struct addr seen[OWN_SEEN]; /* that peers see us at ... */
+    struct addr seen[OWN_SEEN];       /* that peers see us at ... */
     struct node_id seen_by[OWN_SEEN]; /* ... and who says so */
 };
 

@@ -426,4 +426,13 @@ class Rings:
             other = self.friend(ring, me, down)
             if other is not None and other not in out:
                 out.append(other)
+        # What 64 rings did not give comes from further up on ring 0.
+        skip = set(down)
+        while len(out) < FRIENDS:
+            other = self.friend(0, me, skip)
+            if other is None:
+                break
+            skip.add(other)
+            if other not in out:
+                out.append(other)
         return out
