@@ -17,14 +17,21 @@ struct bulk_reply {
     size_t n_want, at_want;
     struct node_id after; /* the last id that was given */
     bool begun;
-    enum { REPLY_HEADS, REPLY_WANTS, REPLY_LIST, REPLY_END, REPLY_DONE } step;
+    enum {
+        REPLY_HEADS,
+        REPLY_WANTS,
+        REPLY_LIST,
+        REPLY_END,
+        REPLY_DONE
+    } step;
 
     struct bundle *giving; /* reference; being given */
     uint64_t since;
     size_t next; /* block */
 };
 
-/* -- what A sends ------------------------------------------------------------- */
+/* -- what A sends -------------------------------------------------------------
+ */
 
 static size_t have_len(const struct engine *e)
 {
@@ -214,11 +221,12 @@ int bulk_give(struct engine *e, const struct now *now, struct peer *p,
     return finish(e, now, p, &w, out);
 }
 
-/* -- what either side takes ---------------------------------------------------- */
+/* -- what either side takes
+ * ---------------------------------------------------- */
 
 static void take_record(struct engine *e, const struct now *now,
-                        struct give_context *give,
-                        const struct bulk_record *r, struct effects *out)
+                        struct give_context *give, const struct bulk_record *r,
+                        struct effects *out)
 {
     int err;
 
@@ -245,8 +253,7 @@ static void take_record(struct engine *e, const struct now *now,
 
 /* B names what it lacks: we give it by datagrams, like any announcement. */
 static void take_want_list(struct engine *e, const struct now *now,
-                           const struct call *call,
-                           const struct bulk_record *r)
+                           const struct call *call, const struct bulk_record *r)
 {
     struct peer *p = peer_find(e, &call->peer);
     struct jobs jobs = {.n = 0};
@@ -288,8 +295,8 @@ void bulk_done(struct engine *e, const struct now *now, struct call *call,
                const struct call_result *r, struct effects *out)
 {
     struct peer *p = peer_find(e, &call->peer);
-    bool whole = r->outcome == CALL_OK &&
-                 bulk_reader_finish(call->reader) == KITH_OK;
+    bool whole =
+        r->outcome == CALL_OK && bulk_reader_finish(call->reader) == KITH_OK;
 
     (void)out;
     dial_end_call(e, call);
@@ -301,7 +308,8 @@ void bulk_done(struct engine *e, const struct now *now, struct call *call,
         p->sync_at = now->mono;
 }
 
-/* -- what B answers -------------------------------------------------------------- */
+/* -- what B answers
+ * -------------------------------------------------------------- */
 
 static int copy_list(const struct bulk_record *r, struct bulk_serial **v,
                      size_t *n)
@@ -393,8 +401,7 @@ static uint64_t held_by_a(struct bulk_reply *r, const struct node_id *id)
     while (r->at_have < r->n_have &&
            memcmp(r->have[r->at_have].id.b, id->b, NODE_ID_LEN) < 0)
         r->at_have++;
-    if (r->at_have < r->n_have &&
-        node_id_equal(&r->have[r->at_have].id, id))
+    if (r->at_have < r->n_have && node_id_equal(&r->have[r->at_have].id, id))
         return r->have[r->at_have].serial;
     return 0;
 }
@@ -448,8 +455,7 @@ static bool put_giving(struct engine *e, const struct now *now,
     struct bundle *b = r->giving;
 
     if (r->next == 0) {
-        if (writer_room(w) <
-            3 * BULK_HEADER_LEN + SPKI_LEN + 4 + b->head->len)
+        if (writer_room(w) < 3 * BULK_HEADER_LEN + SPKI_LEN + 4 + b->head->len)
             return false;
         bulk_put_spki(w, b->author->spki);
         bulk_put_age(w, age_of(e, now, b));

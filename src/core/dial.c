@@ -22,16 +22,15 @@ void dial_forget_failures(struct engine *e, const struct now *now)
     struct backoff *b, *next;
     struct peer *p, *next_p;
 
-    HASH_ITER(hh, e->dial.backoffs, b, next)
-    {
+    HASH_ITER (hh, e->dial.backoffs, b, next) {
         HASH_DEL(e->dial.backoffs, b);
         free(b);
     }
-    HASH_ITER(hh, e->peers, p, next_p)
-    if (p->state == PEER_FAILED) {
-        p->retry_ms = 0;
-        p->dial_at = now->mono;
-    }
+    HASH_ITER (hh, e->peers, p, next_p)
+        if (p->state == PEER_FAILED) {
+            p->retry_ms = 0;
+            p->dial_at = now->mono;
+        }
     for (size_t i = 0; i < e->dial.n_peers; i++)
         e->dial.peers[i].at = now->mono;
 }
@@ -403,9 +402,9 @@ static bool is_session(const struct engine *e, const struct now *now,
 {
     struct peer *p, *next;
 
-    HASH_ITER(hh, e->peers, p, next)
-    if (peer_usable(p, now) && addr_equal(&p->addr, a))
-        return true;
+    HASH_ITER (hh, e->peers, p, next)
+        if (peer_usable(p, now) && addr_equal(&p->addr, a))
+            return true;
     return false;
 }
 
@@ -493,10 +492,10 @@ static bool dial_some_peer(struct engine *e, const struct now *now,
 {
     struct peer *p, *next;
 
-    HASH_ITER(hh, e->peers, p, next)
-    if ((p->state == PEER_SUSPECT) == suspects && peer_due(e, now, p, out) &&
-        dial_next(e, now, p, out))
-        return true;
+    HASH_ITER (hh, e->peers, p, next)
+        if ((p->state == PEER_SUSPECT) == suspects &&
+            peer_due(e, now, p, out) && dial_next(e, now, p, out))
+            return true;
     return false;
 }
 
@@ -545,8 +544,7 @@ static void heal(struct engine *e, const struct now *now, struct effects *out)
     struct peer *p, *next;
     bool any = false;
 
-    HASH_ITER(hh, e->peers, p, next)
-    {
+    HASH_ITER (hh, e->peers, p, next) {
         if (p->state != PEER_FAILED || !instant_reached(now->mono, p->dial_at))
             continue;
         if (!effects_room(out, 8))
@@ -574,8 +572,7 @@ struct instant dial_deadline(const struct engine *e, const struct now *now)
 
     for (size_t i = 0; i < e->dial.n_peers; i++)
         at = instant_min(at, e->dial.peers[i].at);
-    HASH_ITER(hh, e->peers, p, next)
-    {
+    HASH_ITER (hh, e->peers, p, next) {
         at = instant_min(at, p->next_at);
         if (p->friend && p->state == PEER_IDLE)
             at = instant_min(at, p->dial_at);
@@ -589,9 +586,9 @@ struct instant dial_deadline(const struct engine *e, const struct now *now)
         at = ready;
     if (count_calls(e, CALL_SESSION) >= DIALS_MAX)
         at = INSTANT_NEVER; /* the end of a call is an event */
-    HASH_ITER(hh, e->peers, p, next)
-    if (p->state == PEER_FAILED)
-        at = instant_min(at, p->dial_at);
+    HASH_ITER (hh, e->peers, p, next)
+        if (p->state == PEER_FAILED)
+            at = instant_min(at, p->dial_at);
     return at;
 }
 

@@ -12,8 +12,7 @@ void discovery_init(struct engine *e, const struct now *now)
     memset(d, 0, sizeof *d);
     d->next = INSTANT_NEVER;
     budget_init(&d->hint_budget, HINT_BURST, HINT_RATE_X1000, now->mono);
-    budget_init(&d->beacon_budget, BEACON_BURST, BEACON_RATE_X1000,
-                now->mono);
+    budget_init(&d->beacon_budget, BEACON_BURST, BEACON_RATE_X1000, now->mono);
 }
 
 void discovery_search(struct engine *e, const struct now *now,
@@ -60,11 +59,11 @@ void discovery_review(struct engine *e, const struct now *now,
     }
 }
 
-/* -- a beacon of somebody's ---------------------------------------------------- */
+/* -- a beacon of somebody's
+ * ---------------------------------------------------- */
 
 /* rank of H(nonce ‖ id): 8 bytes are enough to order by. */
-static uint64_t rank_key(struct engine *e,
-                         const uint8_t nonce[DGRAM_NONCE_LEN],
+static uint64_t rank_key(struct engine *e, const uint8_t nonce[DGRAM_NONCE_LEN],
                          const struct node_id *id)
 {
     struct hash h;
@@ -104,8 +103,7 @@ static size_t rank(struct engine *e, const uint8_t nonce[DGRAM_NONCE_LEN],
 
     HASH_ITER (hh, e->index.members, m, next) {
         if (m->life != LIFE_LIVE || node_id_equal(&m->id, &e->self) ||
-            rank_key(e, nonce, &m->id) >= own ||
-            !is_on_link(e, m, ifindex))
+            rank_key(e, nonce, &m->id) >= own || !is_on_link(e, m, ifindex))
             continue;
         if (++n >= enough)
             break;
@@ -173,7 +171,8 @@ void discovery_hint(struct engine *e, const struct now *now,
     dial_found(e, now, &to);
 }
 
-/* -- time ----------------------------------------------------------------------- */
+/* -- time
+ * ----------------------------------------------------------------------- */
 
 struct instant discovery_deadline(const struct engine *e)
 {

@@ -20,8 +20,8 @@ struct hint_due {
 
 struct discovery {
     bool searching;
-    unsigned sent;         /* beacons of this search */
-    struct instant next;   /* the next beacon */
+    unsigned sent;       /* beacons of this search */
+    struct instant next; /* the next beacon */
     uint8_t nonce[DGRAM_NONCE_LEN];
     struct hint_due hints[HINTS_MAX];
     size_t n_hints;

@@ -13,15 +13,15 @@ struct ident;
  * bounded; the engine leaves for its next tick what does not fit.
  */
 enum effect_type {
-    EFFECT_DATAGRAM, /* send bytes */
-    EFFECT_BEACON,   /* send bytes to both groups on a link, hop limit 255 */
-    EFFECT_CALL,     /* make an HTTPS call */
-    EFFECT_CANCEL,   /* end a call; its result is not wanted any more */
-    EFFECT_VAULT,    /* write the vault, then engine_vault_done() */
-    EFFECT_KEEP,     /* keep a bundle in place of an older one */
+    EFFECT_DATAGRAM,  /* send bytes */
+    EFFECT_BEACON,    /* send bytes to both groups on a link, hop limit 255 */
+    EFFECT_CALL,      /* make an HTTPS call */
+    EFFECT_CANCEL,    /* end a call; its result is not wanted any more */
+    EFFECT_VAULT,     /* write the vault, then engine_vault_done() */
+    EFFECT_KEEP,      /* keep a bundle in place of an older one */
     EFFECT_KEEP_NODE, /* keep what is known of a node besides its blocks */
     EFFECT_DROP_NODE, /* forget all about a node */
-    EFFECT_NOTE,     /* tell the operator */
+    EFFECT_NOTE,      /* tell the operator */
 };
 
 enum call_kind {
@@ -30,19 +30,19 @@ enum call_kind {
 };
 
 enum note_type {
-    NOTE_JOINED,    /* a member that was not known, or was gone */
-    NOTE_CHANGED,   /* a block of a member's: `name` */
-    NOTE_REMOVED,   /* a block of a member's is gone: `name` */
-    NOTE_NO_ANSWER, /* a friend does not answer: `text` is the reason */
-    NOTE_BACK,      /* it does again */
-    NOTE_AWAY,      /* a member says that it is back in a moment */
-    NOTE_LEFT,      /* a member said good-bye */
-    NOTE_GONE,      /* a member's head has not risen for 3 leases */
+    NOTE_JOINED,       /* a member that was not known, or was gone */
+    NOTE_CHANGED,      /* a block of a member's: `name` */
+    NOTE_REMOVED,      /* a block of a member's is gone: `name` */
+    NOTE_NO_ANSWER,    /* a friend does not answer: `text` is the reason */
+    NOTE_BACK,         /* it does again */
+    NOTE_AWAY,         /* a member says that it is back in a moment */
+    NOTE_LEFT,         /* a member said good-bye */
+    NOTE_GONE,         /* a member's head has not risen for 3 leases */
     NOTE_EQUIVOCATION, /* a member signed two heads with one serial */
-    NOTE_CLONE,     /* somebody else signs with our key */
-    NOTE_FULL,      /* max-members: somebody was not let in */
-    NOTE_SEARCHING, /* nobody is known: beacons begin */
-    NOTE_FOUND,     /* others are known: beacons have stopped */
+    NOTE_CLONE,        /* somebody else signs with our key */
+    NOTE_FULL,         /* max-members: somebody was not let in */
+    NOTE_SEARCHING,    /* nobody is known: beacons begin */
+    NOTE_FOUND,        /* others are known: beacons have stopped */
     NOTE_TYPES
 };
 /* "joined", "changed", "no-answer", ...; never NULL. */

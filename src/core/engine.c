@@ -110,8 +110,7 @@ int engine_load_vault(struct engine *e, const struct now *now,
     return secrets_decode(&e->secrets, now, bytes, n);
 }
 
-void engine_start(struct engine *e, const struct now *now,
-                  struct effects *out)
+void engine_start(struct engine *e, const struct now *now, struct effects *out)
 {
     assert(!e->started);
     if (!e->secrets.current.valid) {
@@ -126,7 +125,8 @@ void engine_start(struct engine *e, const struct now *now,
     engine_finish(e, now, out);
 }
 
-/* -- for the parts ---------------------------------------------------------- */
+/* -- for the parts ----------------------------------------------------------
+ */
 
 void engine_begin(struct engine *e)
 {
@@ -159,8 +159,8 @@ void engine_note(struct effects *out, enum note_type type,
 }
 
 void engine_send(struct engine *e, struct effects *out, const struct addr *to,
-                 const struct addr *from, uint32_t ifindex,
-                 const uint8_t *data, size_t len)
+                 const struct addr *from, uint32_t ifindex, const uint8_t *data,
+                 size_t len)
 {
     uint8_t *copy = effects_bytes(out, len);
     struct effect *effect = effects_add(out, EFFECT_DATAGRAM);
@@ -176,7 +176,8 @@ void engine_send(struct engine *e, struct effects *out, const struct addr *to,
     e->counters[COUNT_BYTES_OUT] += len;
 }
 
-/* -- time --------------------------------------------------------------------- */
+/* -- time ---------------------------------------------------------------------
+ */
 
 struct instant engine_deadline(const struct engine *e, const struct now *now)
 {
@@ -196,8 +197,7 @@ struct instant engine_deadline(const struct engine *e, const struct now *now)
 }
 
 /* Runs whatever is due, in the order in which one part feeds the next. */
-void engine_finish(struct engine *e, const struct now *now,
-                   struct effects *out)
+void engine_finish(struct engine *e, const struct now *now, struct effects *out)
 {
     if (!e->started)
         return;
@@ -219,7 +219,8 @@ void engine_tick(struct engine *e, const struct now *now, struct effects *out)
     engine_finish(e, now, out);
 }
 
-/* -- datagrams ------------------------------------------------------------------ */
+/* -- datagrams
+ * ------------------------------------------------------------------ */
 
 static void take_answer(struct engine *e, const struct now *now,
                         const struct datagram *dg, const struct dgram *d,
@@ -265,8 +266,7 @@ static void take_reset(struct engine *e, const struct now *now,
 
     e->counters[COUNT_RESETS_IN]++;
     if (!p || !p->session.reset_usable ||
-        !secret_equal(p->session.reset, d->reset.token,
-                      DGRAM_RESET_TOKEN_LEN))
+        !secret_equal(p->session.reset, d->reset.token, DGRAM_RESET_TOKEN_LEN))
         return;
     request_end_peer(e, p);
     peer_end_session(p);
@@ -323,7 +323,8 @@ void engine_refused(struct engine *e, const struct now *now,
     engine_finish(e, now, out);
 }
 
-/* -- calls ------------------------------------------------------------------------ */
+/* -- calls
+ * ------------------------------------------------------------------------ */
 
 void engine_call_done(struct engine *e, const struct now *now,
                       const struct call_result *r, struct effects *out)
@@ -370,7 +371,8 @@ int engine_grant(struct engine *e, const struct now *now,
     return KITH_OK;
 }
 
-/* -- the machine --------------------------------------------------------------------- */
+/* -- the machine
+ * --------------------------------------------------------------------- */
 
 void engine_links(struct engine *e, const struct now *now,
                   const struct net_link *links, size_t n, struct effects *out)

@@ -43,15 +43,15 @@ struct engine_config {
     uint8_t spki[SPKI_LEN];
     const uint8_t *cert; /* payload of the block `cert`, copied */
     size_t cert_len;
-    const struct log *log; /* borrowed; may be NULL */
-    uint16_t port;         /* that we listen on, TCP and UDP */
-    uint32_t members_max;  /* 0: the default */
+    const struct log *log;   /* borrowed; may be NULL */
+    uint16_t port;           /* that we listen on, TCP and UDP */
+    uint32_t members_max;    /* 0: the default */
     uint64_t forget_after_s; /* 0: the default */
-    uint64_t build_unix_s; /* lower bound of any sane clock */
-    uint8_t run_id[8];     /* random at each start */
-    uint8_t boot_id[16];   /* the same until the machine boots again */
-    uint64_t seed;         /* of jitter; random */
-    bool fresh;            /* this identity was made just now */
+    uint64_t build_unix_s;   /* lower bound of any sane clock */
+    uint8_t run_id[8];       /* random at each start */
+    uint8_t boot_id[16];     /* the same until the machine boots again */
+    uint64_t seed;           /* of jitter; random */
+    bool fresh;              /* this identity was made just now */
 };
 
 /* -- life ------------------------------------------------------------- */
@@ -127,13 +127,13 @@ enum call_outcome {
 struct call_result {
     uint32_t call; /* EFFECT_CALL's */
     enum call_outcome outcome;
-    int status;           /* HTTP, or 0 */
-    bool peer_known;      /* TLS has told who it is: */
+    int status;      /* HTTP, or 0 */
+    bool peer_known; /* TLS has told who it is: */
     struct node_id peer;
     uint8_t spki[SPKI_LEN];
-    struct addr local;    /* our own address of the connection */
-    char reason[64];      /* for people */
-    struct grant *grant;  /* of a session call that is OK, borrowed */
+    struct addr local;   /* our own address of the connection */
+    char reason[64];     /* for people */
+    struct grant *grant; /* of a session call that is OK, borrowed */
 };
 
 /* A session as B grants it: the JSON of protocol section 5.1. */
@@ -207,8 +207,7 @@ void engine_vault_done(struct engine *, const struct now *, bool ok,
  * Addresses and tags are added by the engine. Copied. Errors as of
  * facts_build(). */
 int engine_facts(struct engine *, const struct now *, const struct fact *,
-                 size_t n, struct fact *more, size_t n_more,
-                 struct effects *);
+                 size_t n, struct fact *more, size_t n_more, struct effects *);
 
 /* Sets a tag, or removes it when value is NULL. KITH_ERR_FORMAT: a key or a
  * value that breaks the rules; KITH_ERR_FULL: facts would pass 900 bytes;
@@ -253,15 +252,15 @@ struct member_view {
     struct node_id id;
     const struct bundle *bundle; /* NULL: no complete head yet */
     enum member_state state;
-    uint64_t age_ms;     /* of the head, as far as we know */
+    uint64_t age_ms; /* of the head, as far as we know */
     bool self;
-    bool friend;         /* one of our at most 20 */
-    bool session;        /* we hold a session with it */
-    bool proven;         /* that has been answered */
-    uint32_t srtt_us;    /* 0: unknown */
-    uint64_t answer_ms;  /* since the last answer; UINT64_MAX: never */
-    struct addr addr;    /* where we talk to it; family 0: nowhere */
-    const char *reason;  /* of MEMBER_NO_ANSWER, or "" */
+    bool friend;        /* one of our at most 20 */
+    bool session;       /* we hold a session with it */
+    bool proven;        /* that has been answered */
+    uint32_t srtt_us;   /* 0: unknown */
+    uint64_t answer_ms; /* since the last answer; UINT64_MAX: never */
+    struct addr addr;   /* where we talk to it; family 0: nowhere */
+    const char *reason; /* of MEMBER_NO_ANSWER, or "" */
 };
 
 /* Calls visit for each member (self included) in the order of ids. */

@@ -4,7 +4,8 @@
 
 #include "core/state.h"
 
-/* -- the store -------------------------------------------------------------- */
+/* -- the store --------------------------------------------------------------
+ */
 
 /* Finds among n verified objects those that a head lists, in its order. */
 static int assemble(struct engine *e, struct object *const *objects, size_t n,
@@ -96,7 +97,8 @@ int engine_load_node(struct engine *e, const struct now *now,
     return err;
 }
 
-/* -- the operator --------------------------------------------------------------- */
+/* -- the operator
+ * --------------------------------------------------------------- */
 
 int engine_facts(struct engine *e, const struct now *now,
                  const struct fact *facts, size_t n, struct fact *more,
@@ -149,8 +151,7 @@ int engine_peer(struct engine *e, const struct now *now,
     return dial_configure(e, now, peer);
 }
 
-void engine_leave(struct engine *e, const struct now *now,
-                  struct effects *out)
+void engine_leave(struct engine *e, const struct now *now, struct effects *out)
 {
     engine_begin(e);
     own_flags(e, now, HEAD_LEAVE, HEAD_AWAY, out);

@@ -4,10 +4,8 @@
 
 #include "core/state.h"
 
-static enum member_state state_of(const struct engine *e,
-                                  const struct now *now,
-                                  const struct member *m,
-                                  const struct peer *p)
+static enum member_state state_of(const struct engine *e, const struct now *now,
+                                  const struct member *m, const struct peer *p)
 {
     (void)e;
     switch (m->life) {

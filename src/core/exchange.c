@@ -150,6 +150,7 @@ static void take_piece(struct taking *t, const struct item *item)
     int err =
         gather_piece(t->e, t->now, &t->give, &item->piece, t->jobs, t->out);
 
+    t->has_piece = true;
     if (err == KITH_OK)
         t->x->given++;
     else if (err == KITH_ERR_UNWANTED || err == KITH_ERR_STALE)

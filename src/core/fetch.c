@@ -24,8 +24,8 @@ void fetch_clear_all(struct engine *e)
 {
     struct fetch *f, *next;
 
-    HASH_ITER(hh, e->fetch.wants, f, next)
-    drop(e, f);
+    HASH_ITER (hh, e->fetch.wants, f, next)
+        drop(e, f);
 }
 
 bool fetch_wanted(const struct engine *e, const struct node_id *author)
@@ -142,8 +142,8 @@ struct instant fetch_deadline(const struct engine *e)
     struct instant at = INSTANT_NEVER;
     struct fetch *f, *next;
 
-    HASH_ITER(hh, e->fetch.wants, f, next)
-    at = instant_min(at, f->again);
+    HASH_ITER (hh, e->fetch.wants, f, next)
+        at = instant_min(at, f->again);
     return at;
 }
 
@@ -152,8 +152,7 @@ void fetch_tick(struct engine *e, const struct now *now, struct effects *out)
     struct fetch *f, *next;
 
     (void)out;
-    HASH_ITER(hh, e->fetch.wants, f, next)
-    {
+    HASH_ITER (hh, e->fetch.wants, f, next) {
         struct peer *p;
         struct jobs jobs = {.n = 0};
 

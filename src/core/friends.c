@@ -35,11 +35,11 @@ static size_t collect(const struct engine *e, const struct now *now,
     struct member *m, *next;
     size_t n = 0;
 
-    HASH_ITER(hh, e->index.members, m, next)
-    if (m->life == LIFE_LIVE && m->ident) {
-        v[n].ident = m->ident;
-        v[n++].down = counts_as_down(e, now, m);
-    }
+    HASH_ITER (hh, e->index.members, m, next)
+        if (m->life == LIFE_LIVE && m->ident) {
+            v[n].ident = m->ident;
+            v[n++].down = counts_as_down(e, now, m);
+        }
     return n;
 }
 
@@ -48,8 +48,8 @@ static void befriend(struct engine *e, const struct now *now,
 {
     struct peer *p, *next;
 
-    HASH_ITER(hh, e->peers, p, next)
-    p->friend = false;
+    HASH_ITER (hh, e->peers, p, next)
+        p->friend = false;
     e->friends.n = 0;
     for (size_t i = 0; i < n; i++) {
         p = peer_get(e, now, &v[i].ident->id);

@@ -38,10 +38,13 @@ void gather_clear_all(struct engine *e)
     struct partial *p, *next_p;
     struct pending *q, *next_q;
 
-    HASH_ITER(hh, e->gather.partials, p, next_p)
-    partial_free(e, p);
-    HASH_ITER(hh, e->gather.pendings, q, next_q)
-    pending_free(e, q);
+    for (size_t i = 0; i < INTROS_MAX; i++)
+        ident_unref(e->gather.intros[i].ident);
+    memset(e->gather.intros, 0, sizeof e->gather.intros);
+    HASH_ITER (hh, e->gather.partials, p, next_p)
+        partial_free(e, p);
+    HASH_ITER (hh, e->gather.pendings, q, next_q)
+        pending_free(e, q);
 }
 
 /* Takes over what the present bundle, or an older pending head, has of the
@@ -265,8 +268,7 @@ static struct pending *lister(struct engine *e, const struct hash *hash,
 {
     struct pending *p, *next;
 
-    HASH_ITER(hh, e->gather.pendings, p, next)
-    {
+    HASH_ITER (hh, e->gather.pendings, p, next) {
         struct head head;
         struct head_iter it;
         struct head_entry entry;
@@ -392,9 +394,9 @@ static void drop_oldest_partial(struct engine *e)
 {
     struct partial *p, *next, *oldest = NULL;
 
-    HASH_ITER(hh, e->gather.partials, p, next)
-    if (!oldest || p->begun.us < oldest->begun.us)
-        oldest = p;
+    HASH_ITER (hh, e->gather.partials, p, next)
+        if (!oldest || p->begun.us < oldest->begun.us)
+            oldest = p;
     if (oldest)
         partial_free(e, oldest);
 }
@@ -478,10 +480,10 @@ struct instant gather_deadline(const struct engine *e)
     struct partial *p, *next_p;
     struct pending *q, *next_q;
 
-    HASH_ITER(hh, e->gather.partials, p, next_p)
-    at = instant_min(at, instant_add_ms(p->begun, PARTIAL_AGE));
-    HASH_ITER(hh, e->gather.pendings, q, next_q)
-    at = instant_min(at, q->again);
+    HASH_ITER (hh, e->gather.partials, p, next_p)
+        at = instant_min(at, instant_add_ms(p->begun, PARTIAL_AGE));
+    HASH_ITER (hh, e->gather.pendings, q, next_q)
+        at = instant_min(at, q->again);
     return at;
 }
 
@@ -513,10 +515,10 @@ void gather_tick(struct engine *e, const struct now *now, struct effects *out)
     struct partial *p, *next_p;
     struct pending *q, *next_q;
 
-    HASH_ITER(hh, e->gather.partials, p, next_p)
-    if (instant_since_ms(now->mono, p->begun) >= PARTIAL_AGE)
-        partial_free(e, p);
-    HASH_ITER(hh, e->gather.pendings, q, next_q)
-    if (effects_room(out, 8) && instant_reached(now->mono, q->again))
-        tick_pending(e, now, q, out);
+    HASH_ITER (hh, e->gather.partials, p, next_p)
+        if (instant_since_ms(now->mono, p->begun) >= PARTIAL_AGE)
+            partial_free(e, p);
+    HASH_ITER (hh, e->gather.pendings, q, next_q)
+        if (effects_room(out, 8) && instant_reached(now->mono, q->again))
+            tick_pending(e, now, q, out);
 }

@@ -36,8 +36,8 @@ void index_clear(struct index *index)
     struct member *m, *next;
 
     trie_clear(&index->set);
-    HASH_ITER(hh, index->members, m, next)
-    member_free(index, m);
+    HASH_ITER (hh, index->members, m, next)
+        member_free(index, m);
 }
 
 struct member *index_find(const struct index *index, const struct node_id *id)
@@ -346,8 +346,7 @@ void index_tick(struct engine *e, const struct now *now, struct effects *out)
     if (!instant_reached(now->mono, e->index.sweep))
         return;
     e->index.sweep = instant_add_ms(now->mono, SWEEP_EVERY);
-    HASH_ITER(hh, e->index.members, m, next)
-    {
+    HASH_ITER (hh, e->index.members, m, next) {
         if (!effects_room(out, 8)) {
             e->index.sweep = now->mono;
             return;

@@ -40,11 +40,11 @@ struct member {
 struct index {
     struct member *members;
     struct trie set;
-    uint32_t max;          /* members let in */
-    uint32_t live;         /* members that are LIFE_LIVE */
-    uint64_t version;      /* rises when the set of live members changes */
-    struct instant sweep;  /* when the ages are looked at next */
-    bool full_told;        /* NOTE_FULL was given */
+    uint32_t max;         /* members let in */
+    uint32_t live;        /* members that are LIFE_LIVE */
+    uint64_t version;     /* rises when the set of live members changes */
+    struct instant sweep; /* when the ages are looked at next */
+    bool full_told;       /* NOTE_FULL was given */
 };
 
 struct engine;
@@ -81,8 +81,7 @@ void index_hear_age(struct member *, const struct now *, uint64_t age_ms);
  * KITH_ERR_STALE; KITH_ERR_FULL; KITH_ERR_BUDGET; KITH_ERR_NOMEM.
  */
 int index_accept(struct engine *, const struct now *, struct bundle *,
-                 uint64_t age_ms, const struct node_id *from,
-                 struct effects *);
+                 uint64_t age_ms, const struct node_id *from, struct effects *);
 
 /* What the store has of a member, silently: before the engine starts. */
 int index_load(struct engine *, const struct now *, struct bundle *,

@@ -49,8 +49,8 @@ void peer_clear_all(struct engine *e)
 {
     struct peer *p, *next;
 
-    HASH_ITER(hh, e->peers, p, next)
-    release(e, p);
+    HASH_ITER (hh, e->peers, p, next)
+        release(e, p);
 }
 
 /* Whom to give up for a new one: no friend, not being dialled, heard of
@@ -59,8 +59,7 @@ static struct peer *least_wanted(struct engine *e)
 {
     struct peer *p, *next, *worst = NULL;
 
-    HASH_ITER(hh, e->peers, p, next)
-    {
+    HASH_ITER (hh, e->peers, p, next) {
         if (p->friend || p->calls > 0 || p->bulk)
             continue;
         if (!worst || p->answered.us < worst->answered.us)

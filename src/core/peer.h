@@ -52,30 +52,30 @@ struct peer {
     struct addr addr;  /* where its datagrams go */
     struct addr local; /* our address towards it; port 0 */
     uint32_t srtt_us, rttvar_us;
-    struct instant made;        /* the session */
-    struct instant answered;    /* last answer; us = 0: never */
-    struct instant sync_at;     /* next ROOT */
-    unsigned inflight;          /* requests outstanding */
-    struct job *outbox;         /* waiting jobs, owned */
+    struct instant made;     /* the session */
+    struct instant answered; /* last answer; us = 0: never */
+    struct instant sync_at;  /* next ROOT */
+    unsigned inflight;       /* requests outstanding */
+    struct job *outbox;      /* waiting jobs, owned */
     size_t outbox_n, outbox_cap;
-    struct instant outbox_at;   /* not before */
-    uint64_t pushed;            /* position in the push log */
+    struct instant outbox_at;        /* not before */
+    uint64_t pushed;                 /* position in the push log */
     uint8_t roots[2][TRIE_ROOT_LEN]; /* ours and theirs, as last compared */
-    unsigned same_rounds;       /* comparisons that found the same pair */
-    struct instant fruitless_until; /* nothing can be done about it */
+    unsigned same_rounds;            /* comparisons that found the same pair */
+    struct instant fruitless_until;  /* nothing can be done about it */
 
     /* dialling: addresses to try, in order */
     struct addr candidates[OWN_ADDRS_MAX + GOOD_ADDRS + 1];
     size_t n_candidates, next_candidate;
-    unsigned calls;            /* under way */
-    struct instant next_at;    /* when to start the next candidate */
-    struct instant dial_at;    /* IDLE, FAILED: when to dial again */
-    uint32_t retry_ms;         /* FAILED: grows */
-    const char *reason;        /* of FAILED */
-    bool told;                 /* NOTE_NO_ANSWER was given */
-    bool bulk;                 /* a bulk exchange is under way */
-    struct instant bulk_at;    /* no other before */
-    UT_hash_handle hh;         /* by id */
+    unsigned calls;         /* under way */
+    struct instant next_at; /* when to start the next candidate */
+    struct instant dial_at; /* IDLE, FAILED: when to dial again */
+    uint32_t retry_ms;      /* FAILED: grows */
+    const char *reason;     /* of FAILED */
+    bool told;              /* NOTE_NO_ANSWER was given */
+    bool bulk;              /* a bulk exchange is under way */
+    struct instant bulk_at; /* no other before */
+    UT_hash_handle hh;      /* by id */
 };
 
 struct engine;
@@ -118,8 +118,8 @@ void peer_no_answer(struct engine *, const struct now *, struct peer *,
 
 /* A member signed a new head: whoever failed us is worth another try. */
 struct member;
-void peer_head_rose(struct engine *, const struct now *,
-                    const struct member *, struct effects *);
+void peer_head_rose(struct engine *, const struct now *, const struct member *,
+                    struct effects *);
 
 /* The wait for an answer before the n-th further try (0, 1, ...). */
 uint32_t peer_timeout_ms(const struct peer *, unsigned n, uint32_t lag_ms);

@@ -74,8 +74,7 @@ void push_tick(struct engine *e, const struct now *now, struct effects *out)
     (void)out;
     if (!instant_reached(now->mono, e->push.due))
         return;
-    HASH_ITER(hh, e->peers, p, next)
-    {
+    HASH_ITER (hh, e->peers, p, next) {
         if (!is_target(e, now, p)) {
             p->pushed = e->push.end;
             continue;

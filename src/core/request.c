@@ -154,12 +154,12 @@ struct request *request_find(const struct engine *e,
 {
     struct request *r;
 
-    DL_FOREACH(e->requests.list, r)
-    for (unsigned i = 0; i < r->tries; i++)
-        if (memcmp(r->ivs[i], id, DGRAM_REQUEST_ID_LEN) == 0) {
-            *try = i;
-            return r;
-        }
+    DL_FOREACH (e->requests.list, r)
+        for (unsigned i = 0; i < r->tries; i++)
+            if (memcmp(r->ivs[i], id, DGRAM_REQUEST_ID_LEN) == 0) {
+                *try = i;
+                return r;
+            }
     return NULL;
 }
 
@@ -183,9 +183,9 @@ void request_end_peer(struct engine *e, struct peer *p)
 {
     struct request *r, *next;
 
-    DL_FOREACH_SAFE(e->requests.list, r, next)
-    if (node_id_equal(&r->peer, &p->id))
-        request_end(e, r);
+    DL_FOREACH_SAFE (e->requests.list, r, next)
+        if (node_id_equal(&r->peer, &p->id))
+            request_end(e, r);
 }
 
 void request_clear_all(struct engine *e)
@@ -200,12 +200,12 @@ struct instant request_deadline(const struct engine *e)
     struct request *r;
     struct peer *p, *next;
 
-    DL_FOREACH(e->requests.list, r)
-    at = instant_min(at, r->due);
-    HASH_ITER(hh, e->peers, p, next)
-    if (p->outbox_n > 0 && p->inflight < REQUESTS_PER_PEER &&
-        (p->state == PEER_OPEN || p->state == PEER_PROVEN))
-        at = instant_min(at, p->outbox_at);
+    DL_FOREACH (e->requests.list, r)
+        at = instant_min(at, r->due);
+    HASH_ITER (hh, e->peers, p, next)
+        if (p->outbox_n > 0 && p->inflight < REQUESTS_PER_PEER &&
+            (p->state == PEER_OPEN || p->state == PEER_PROVEN))
+            at = instant_min(at, p->outbox_at);
     return at;
 }
 
@@ -232,9 +232,9 @@ static struct request *first_due(const struct engine *e, const struct now *now)
 {
     struct request *r;
 
-    DL_FOREACH(e->requests.list, r)
-    if (instant_reached(now->mono, r->due))
-        return r;
+    DL_FOREACH (e->requests.list, r)
+        if (instant_reached(now->mono, r->due))
+            return r;
     return NULL;
 }
 
@@ -245,6 +245,6 @@ void request_tick(struct engine *e, const struct now *now, struct effects *out)
 
     while (effects_room(out, 8) && (r = first_due(e, now)) != NULL)
         time_out(e, now, r, out);
-    HASH_ITER(hh, e->peers, p, next)
-    request_flush(e, now, p, out);
+    HASH_ITER (hh, e->peers, p, next)
+        request_flush(e, now, p, out);
 }

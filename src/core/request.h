@@ -11,7 +11,9 @@
  * Requests that wait for their answer. Each try has an IV of its own, and an
  * answer to any of them will do; it is taken once.
  */
-enum { REQUEST_JOBS_MAX = 32 };
+enum {
+    REQUEST_JOBS_MAX = 32
+};
 
 struct request {
     struct node_id peer;

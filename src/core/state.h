@@ -88,7 +88,7 @@ void engine_note(struct effects *, enum note_type, const struct node_id *,
 
 /* Puts a datagram into the effects and counts it. */
 void engine_send(struct engine *, struct effects *, const struct addr *to,
-                 const struct addr *from, uint32_t ifindex,
-                 const uint8_t *data, size_t len);
+                 const struct addr *from, uint32_t ifindex, const uint8_t *data,
+                 size_t len);
 
 #endif

@@ -61,9 +61,9 @@ static bool all_friends_proven(const struct engine *e)
 {
     struct peer *p, *next;
 
-    HASH_ITER(hh, e->peers, p, next)
-    if (p->friend && p->state != PEER_PROVEN)
-        return false;
+    HASH_ITER (hh, e->peers, p, next)
+        if (p->friend && p->state != PEER_PROVEN)
+            return false;
     return e->friends.n > 0;
 }
 
@@ -176,9 +176,9 @@ struct instant sync_deadline(const struct engine *e, const struct now *now)
     struct instant at = INSTANT_NEVER;
     struct peer *p, *next;
 
-    HASH_ITER(hh, e->peers, p, next)
-    if (can_sync(e, now, p))
-        at = instant_min(at, p->sync_at);
+    HASH_ITER (hh, e->peers, p, next)
+        if (can_sync(e, now, p))
+            at = instant_min(at, p->sync_at);
     if (e->sync.newcomer)
         at = instant_min(at, e->sync.newcomer_until);
     return at;
@@ -191,8 +191,7 @@ void sync_tick(struct engine *e, const struct now *now, struct effects *out)
     (void)out;
     if (e->sync.newcomer && instant_reached(now->mono, e->sync.newcomer_until))
         e->sync.newcomer = false;
-    HASH_ITER(hh, e->peers, p, next)
-    {
+    HASH_ITER (hh, e->peers, p, next) {
         struct jobs jobs = {.n = 0};
 
         if (!instant_reached(now->mono, p->sync_at) || !can_sync(e, now, p))

@@ -265,8 +265,7 @@ int keep_load(struct keep *k, const struct now *now, struct engine *engine,
 
     *count = 0;
     store_meta_get(k->store, alive_key, &alive_ms);
-    HASH_ITER(hh, l.nodes, n, next)
-    {
+    HASH_ITER (hh, l.nodes, n, next) {
         if (hand_over(engine, now, n, alive_ms) == KITH_OK)
             ++*count;
         HASH_DEL(l.nodes, n);

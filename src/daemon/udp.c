@@ -14,6 +14,7 @@
 #include "base/addr.h"
 #include "base/error.h"
 #include "base/text.h"
+#include "core/limits.h"
 #include "wire/limits.h"
 
 enum {
@@ -31,7 +32,7 @@ static const char *const group6 = "ff02::6b69:7468";
 
 struct udp_socket {
     struct udp *udp;
-    int fd;
+    int fd; /* -1: closed; another one may take its place */
     bool v6;
     bool group;
     struct addr bound;
@@ -52,9 +53,12 @@ struct udp {
     struct event_base *base;
     const struct log *log;
     struct udp_handler handler;
-    struct udp_socket sockets[UDP_SOCKETS_MAX + 2];
+    /* For each address, for the IPv4 group, and one for each link for the
+     * IPv6 group: such an address can be bound on one link only. */
+    struct udp_socket sockets[UDP_SOCKETS_MAX + 1 + LINKS_MAX];
     size_t n;
-    uint32_t joined[64];
+    bool group6_wanted;
+    uint32_t joined[LINKS_MAX]; /* links on which the IPv4 group was joined */
     size_t n_joined;
     struct outgoing out[BATCH];
     size_t n_out;
@@ -74,14 +78,21 @@ struct udp *udp_new(struct event_base *base, const struct log *log,
     return u;
 }
 
+static void close_socket(struct udp_socket *s)
+{
+    if (s->fd < 0)
+        return;
+    event_free(s->event);
+    close(s->fd);
+    s->fd = -1;
+}
+
 void udp_free(struct udp *u)
 {
     if (!u)
         return;
-    for (size_t i = 0; i < u->n; i++) {
-        event_free(u->sockets[i].event);
-        close(u->sockets[i].fd);
-    }
+    for (size_t i = 0; i < u->n; i++)
+        close_socket(&u->sockets[i]);
     free(u);
 }
 
@@ -264,6 +275,7 @@ static int set_options(int fd, bool v6)
         err |= set_int(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
         err |= set_int(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1);
         err |= set_int(fd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, HOPS);
+        set_int(fd, IPPROTO_IPV6, IPV6_MULTICAST_ALL, 0);
         set_int(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE);
         set_int(fd, IPPROTO_IPV6, IPV6_RECVERR, 1);
     } else {
@@ -277,15 +289,27 @@ static int set_options(int fd, bool v6)
     return err == 0 ? KITH_OK : KITH_ERR_IO;
 }
 
+/* A place for a socket; NULL when there is none. */
+static struct udp_socket *free_place(struct udp *u)
+{
+    for (size_t i = 0; i < u->n; i++)
+        if (u->sockets[i].fd < 0)
+            return &u->sockets[i];
+    if (u->n == sizeof u->sockets / sizeof u->sockets[0])
+        return NULL;
+    u->sockets[u->n].fd = -1;
+    return &u->sockets[u->n++];
+}
+
 static int add_socket(struct udp *u, const struct addr *a, bool group)
 {
-    struct udp_socket *s = &u->sockets[u->n];
+    struct udp_socket *s = free_place(u);
     struct sockaddr_storage sa;
     socklen_t len = addr_to_sockaddr(a, &sa);
     bool shared = group || addr_is_unspecified(a);
     int fd, saved;
 
-    if (u->n == sizeof u->sockets / sizeof u->sockets[0])
+    if (!s)
         return KITH_ERR_FULL;
     fd = socket(a->family == 6 ? AF_INET6 : AF_INET,
                 SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -298,11 +322,11 @@ static int add_socket(struct udp *u, const struct addr *a, bool group)
         bind(fd, (struct sockaddr *)&sa, len) != 0)
         goto fail;
     *s = (struct udp_socket){
-        .udp = u, .fd = fd, .v6 = a->family == 6, .group = group, .bound = *a};
+        .udp = u, .fd = -1, .v6 = a->family == 6, .group = group, .bound = *a};
     s->event = event_new(u->base, fd, EV_READ | EV_PERSIST, on_readable, s);
     if (!s->event || event_add(s->event, NULL) != 0)
         goto fail;
-    u->n++;
+    s->fd = fd;
     return KITH_OK;
 fail:
     saved = errno;
@@ -324,44 +348,79 @@ static bool has_family(const struct udp *u, bool v6)
     return false;
 }
 
+static void tell_no_group(const struct udp *u, int family)
+{
+    log_msg(u->log, LOG_LEVEL_WARN, "no multicast over IPv%d: error=\"%s\"",
+            family, strerror(errno));
+}
+
 void udp_join(struct udp *u)
 {
     struct addr a;
 
-    for (int v6 = 0; v6 < 2; v6++) {
-        if (!has_family(u, v6 != 0) ||
-            text_addr_parse(&a, v6 ? group6 : group4, PROTOCOL_PORT) != KITH_OK)
-            continue;
-        if (add_socket(u, &a, true) != KITH_OK)
-            log_msg(u->log, LOG_LEVEL_WARN,
-                    "no multicast over IPv%d: error=\"%s\"", v6 ? 6 : 4,
-                    strerror(errno));
-    }
+    u->group6_wanted = has_family(u, true); /* udp_links() opens them */
+    if (has_family(u, false) &&
+        text_addr_parse(&a, group4, PROTOCOL_PORT) == KITH_OK &&
+        add_socket(u, &a, true) != KITH_OK)
+        tell_no_group(u, 4);
 }
 
-static void membership(struct udp *u, uint32_t ifindex, bool join)
+static void membership4(struct udp *u, uint32_t ifindex, bool join)
 {
     for (size_t i = 0; i < u->n; i++) {
         const struct udp_socket *s = &u->sockets[i];
+        struct ip_mreqn mreq = {.imr_ifindex = (int)ifindex};
 
-        if (!s->group)
+        if (s->fd < 0 || !s->group || s->v6)
             continue;
-        if (s->v6) {
-            struct ipv6_mreq mreq = {.ipv6mr_interface = ifindex};
-
-            memcpy(&mreq.ipv6mr_multiaddr, s->bound.ip, 16);
-            setsockopt(s->fd, IPPROTO_IPV6,
-                       join ? IPV6_ADD_MEMBERSHIP : IPV6_DROP_MEMBERSHIP, &mreq,
-                       sizeof mreq);
-        } else {
-            struct ip_mreqn mreq = {.imr_ifindex = (int)ifindex};
-
-            memcpy(&mreq.imr_multiaddr, s->bound.ip, 4);
-            setsockopt(s->fd, IPPROTO_IP,
-                       join ? IP_ADD_MEMBERSHIP : IP_DROP_MEMBERSHIP, &mreq,
-                       sizeof mreq);
-        }
+        memcpy(&mreq.imr_multiaddr, s->bound.ip, 4);
+        setsockopt(s->fd, IPPROTO_IP,
+                   join ? IP_ADD_MEMBERSHIP : IP_DROP_MEMBERSHIP, &mreq,
+                   sizeof mreq);
     }
+}
+
+/* The socket of the IPv6 group on a link, or NULL. */
+static struct udp_socket *find_group6(struct udp *u, uint32_t ifindex)
+{
+    for (size_t i = 0; i < u->n; i++) {
+        struct udp_socket *s = &u->sockets[i];
+
+        if (s->fd >= 0 && s->group && s->v6 && s->bound.ifindex == ifindex)
+            return s;
+    }
+    return NULL;
+}
+
+static void join6(struct udp *u, uint32_t ifindex)
+{
+    struct ipv6_mreq mreq = {.ipv6mr_interface = ifindex};
+    struct udp_socket *s;
+    struct addr a;
+
+    if (!u->group6_wanted || find_group6(u, ifindex) ||
+        text_addr_parse(&a, group6, PROTOCOL_PORT) != KITH_OK)
+        return;
+    a.ifindex = ifindex;
+    if (add_socket(u, &a, true) != KITH_OK) {
+        tell_no_group(u, 6);
+        return;
+    }
+    s = find_group6(u, ifindex);
+    memcpy(&mreq.ipv6mr_multiaddr, a.ip, 16);
+    /* A link without IPv6 refuses this; it gets another try when its
+     * addresses change. */
+    if (setsockopt(s->fd, IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP, &mreq,
+                   sizeof mreq) != 0)
+        close_socket(s);
+}
+
+static bool is_listed(const struct net_link *links, size_t n, uint32_t ifindex)
+{
+    for (size_t i = 0; i < n; i++)
+        if (links[i].ifindex == ifindex)
+            return true;
+    return false;
 }
 
 void udp_links(struct udp *u, const struct net_link *links, size_t n)
@@ -369,11 +428,17 @@ void udp_links(struct udp *u, const struct net_link *links, size_t n)
     /* Leaving a link that is gone fails, joining one twice does too: neither
      * matters. */
     for (size_t i = 0; i < u->n_joined; i++)
-        membership(u, u->joined[i], false);
+        membership4(u, u->joined[i], false);
+    for (size_t i = 0; i < u->n; i++) {
+        struct udp_socket *s = &u->sockets[i];
+
+        if (s->group && s->v6 && !is_listed(links, n, s->bound.ifindex))
+            close_socket(s);
+    }
     u->n_joined = 0;
-    for (size_t i = 0;
-         i < n && u->n_joined < sizeof u->joined / sizeof u->joined[0]; i++) {
-        membership(u, links[i].ifindex, true);
+    for (size_t i = 0; i < n && u->n_joined < LINKS_MAX; i++) {
+        membership4(u, links[i].ifindex, true);
+        join6(u, links[i].ifindex);
         u->joined[u->n_joined++] = links[i].ifindex;
     }
 }
