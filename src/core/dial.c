@@ -89,6 +89,10 @@ static void back_off(struct engine *e, const struct now *now,
         b->addr = *a;
         b->ms = DIAL_BACKOFF_MIN / 2;
         HASH_ADD(hh, e->dial.backoffs, addr, sizeof b->addr, b);
+        if (!table_added(b)) {
+            free(b);
+            return;
+        }
     }
     b->ms = b->ms * 2 > DIAL_BACKOFF_MAX ? DIAL_BACKOFF_MAX : b->ms * 2;
     b->until = instant_add_ms(now->mono, b->ms);

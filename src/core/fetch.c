@@ -124,6 +124,10 @@ bool fetch_learn(struct engine *e, const struct now *now,
         f->id = *id;
         f->again = now->mono;
         HASH_ADD(hh, e->fetch.wants, id, NODE_ID_LEN, f);
+        if (!table_added(f)) {
+            free(f);
+            return true;
+        }
     }
     if (serial > f->serial) {
         f->serial = serial;

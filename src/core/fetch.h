@@ -2,8 +2,7 @@
 #ifndef KITH_CORE_FETCH_H
 #define KITH_CORE_FETCH_H
 
-#include <uthash.h>
-
+#include "base/table.h"
 #include "core/engine.h"
 #include "core/job.h"
 

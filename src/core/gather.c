@@ -17,13 +17,18 @@ struct pending *gather_pending(const struct engine *e,
     return p;
 }
 
-static void pending_free(struct engine *e, struct pending *p)
+static void pending_drop(struct pending *p)
 {
-    HASH_DEL(e->gather.pendings, p);
     for (size_t i = 0; i < p->n; i++)
         object_unref(p->blocks[i]);
     object_unref(p->head);
     free(p);
+}
+
+static void pending_free(struct engine *e, struct pending *p)
+{
+    HASH_DEL(e->gather.pendings, p);
+    pending_drop(p);
 }
 
 static void partial_free(struct engine *e, struct partial *p)
@@ -251,6 +256,10 @@ static int take_head(struct engine *e, const struct now *now,
     if (old)
         pending_free(e, old);
     HASH_ADD(hh, e->gather.pendings, author, NODE_ID_LEN, p);
+    if (!table_added(p)) {
+        pending_drop(p);
+        return KITH_ERR_NOMEM;
+    }
     fetch_end(e, author);
     if (p->missing == 0)
         return complete(e, now, p, give->from, out);
@@ -422,6 +431,11 @@ static struct partial *partial_new(struct engine *e, const struct now *now,
     p->head = head;
     p->begun = now->mono;
     HASH_ADD(hh, e->gather.partials, hash, HASH_LEN, p);
+    if (!table_added(p)) {
+        free(p->bytes);
+        free(p);
+        return NULL;
+    }
     return p;
 }
 

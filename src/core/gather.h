@@ -2,8 +2,7 @@
 #ifndef KITH_CORE_GATHER_H
 #define KITH_CORE_GATHER_H
 
-#include <uthash.h>
-
+#include "base/table.h"
 #include "core/fetch.h"
 
 /* Pieces to blocks, and blocks to bundles: see fetch.h. */

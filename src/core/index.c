@@ -64,6 +64,10 @@ static struct member *new_member(struct engine *e, const struct now *now,
     m->heard = now->mono;
     budget_init(&m->accept, ACCEPT_BURST, ACCEPT_RATE_X1000, now->mono);
     HASH_ADD(hh, e->index.members, id, NODE_ID_LEN, m);
+    if (!table_added(m)) {
+        free(m);
+        return NULL;
+    }
     return m;
 }
 

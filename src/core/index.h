@@ -2,8 +2,7 @@
 #ifndef KITH_CORE_INDEX_H
 #define KITH_CORE_INDEX_H
 
-#include <uthash.h>
-
+#include "base/table.h"
 #include "base/budget.h"
 #include "core/engine.h"
 #include "core/trie.h"

@@ -92,6 +92,10 @@ struct peer *peer_get(struct engine *e, const struct now *now,
     p->next_at = INSTANT_NEVER;
     p->pushed = e->push.end;
     HASH_ADD(hh, e->peers, id, NODE_ID_LEN, p);
+    if (!table_added(p)) {
+        free(p);
+        return NULL;
+    }
     e->n_peers++;
     return p;
 }

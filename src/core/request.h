@@ -2,8 +2,7 @@
 #ifndef KITH_CORE_REQUEST_H
 #define KITH_CORE_REQUEST_H
 
-#include <uthash.h>
-
+#include "base/table.h"
 #include "core/job.h"
 #include "core/peer.h"
 

@@ -19,12 +19,12 @@
 
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
-#include <openssl/evp.h>
 
 #include "base/cursor.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "crypto/hash.h"
+#include "crypto/pem.h"
 
 enum {
     SMALL_FILE = 4096,   /* a file of one value */
@@ -449,21 +449,15 @@ static size_t ssh_decode(const char *type, const char *base64, size_t len,
     const uint8_t *inner;
     uint32_t inner_len;
 
-    if (len == 0 || len % 4 != 0)
+    size_t n = pem_base64_decode(base64, len, out);
+    if (n == 0)
         return 0;
-    int n = EVP_DecodeBlock(out, (const unsigned char *)base64, (int)len);
-    if (n <= 0)
-        return 0;
-    n -= base64[len - 1] == '=';
-    n -= base64[len - 2] == '=';
-    if (n <= 0)
-        return 0;
-    cursor_init(&c, out, (size_t)n);
+    cursor_init(&c, out, n);
     if (cursor_u32(&c, &inner_len) != KITH_OK || inner_len != strlen(type) ||
         cursor_bytes(&c, &inner, inner_len) != KITH_OK ||
         memcmp(inner, type, inner_len) != 0)
         return 0;
-    return (size_t)n;
+    return n;
 }
 
 /* A line "TYPE BASE64 COMMENT" */
@@ -481,7 +475,7 @@ static bool ssh_key_parse(const char *line, struct facts_ssh_key *key)
     size_t len = ssh_decode(key->type, line, strcspn(line, " \r\n"), blob);
     if (len == 0 || hash_sha256(&digest, blob, len) != KITH_OK)
         return false;
-    EVP_EncodeBlock((unsigned char *)base64, digest.b, sizeof digest.b);
+    pem_base64_encode(digest.b, sizeof digest.b, base64);
     base64[strcspn(base64, "=")] = '\0';
     snprintf(key->fingerprint, sizeof key->fingerprint, "SHA256:%.43s", base64);
     return true;

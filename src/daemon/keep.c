@@ -2,9 +2,9 @@
 #include "daemon/keep.h"
 
 #include <stdlib.h>
-#include <uthash.h>
 
 #include "base/error.h"
+#include "base/table.h"
 
 enum {
     COMMIT_MS = 3000
@@ -189,6 +189,10 @@ static int on_node(void *arg, const struct store_node *row)
     n->id = row->id;
     n->row = *row;
     HASH_ADD(hh, l->nodes, id, NODE_ID_LEN, n);
+    if (!table_added(n)) {
+        free(n);
+        return KITH_ERR_NOMEM;
+    }
     return KITH_OK;
 }
 

@@ -14,11 +14,10 @@
 #include <unistd.h>
 
 #include <ini.h>
-#include <openssl/err.h>
-#include <openssl/pem.h>
 
 #include "base/error.h"
 #include "base/text.h"
+#include "crypto/pem.h"
 #include "crypto/hash.h"
 #include "crypto/wipe.h"
 
@@ -321,40 +320,6 @@ static int identity_set_aside(struct job *job, const char *why)
 
 /* -- the certificate --------------------------------------------------- */
 
-/* Takes over the certificates in a PEM file; other things in it are skipped. */
-static int certs_from_pem(struct keyfile *kf, const char *pem, size_t len)
-{
-    BIO *bio = BIO_new_mem_buf(pem, (int)len);
-    char *name = NULL, *header = NULL;
-    unsigned char *data = NULL;
-    long n;
-    size_t used = 0;
-    int err = bio == NULL ? KITH_ERR_NOMEM : KITH_OK;
-
-    kf->certs.n = 0;
-    while (err == KITH_OK && PEM_read_bio(bio, &name, &header, &data, &n)) {
-        bool cert = strcmp(name, PEM_STRING_X509) == 0;
-        if (cert &&
-            (kf->certs.n == CERTS_MAX || (size_t)n > sizeof kf->der - used))
-            err = KITH_ERR_CERT;
-        if (cert && err == KITH_OK) {
-            memcpy(kf->der + used, data, (size_t)n);
-            kf->certs.chain[kf->certs.n++] =
-                (struct cert_der){kf->der + used, (size_t)n};
-            used += (size_t)n;
-        }
-        OPENSSL_free(name);
-        OPENSSL_free(header);
-        OPENSSL_free(data);
-    }
-    BIO_free(bio);
-    bool end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
-    ERR_clear_error();
-    if (err == KITH_OK && (kf->certs.n == 0 || !end))
-        err = KITH_ERR_CERT;
-    return err;
-}
-
 /* Whether the chain is well formed, and the first one that of our key. What
  * it is worth, the mesh says. */
 static int certs_check(const struct keyfile *kf)
@@ -383,7 +348,8 @@ static int certs_load(struct job *job)
 
     if (err != KITH_OK)
         return err;
-    err = certs_from_pem(job->kf, pem, len);
+    err = pem_read_certs(pem, len, job->kf->der, sizeof job->kf->der,
+                         job->kf->certs.chain, CERTS_MAX, &job->kf->certs.n);
     if (err == KITH_OK)
         err = certs_check(job->kf);
     if (err == KITH_ERR_KEY)
@@ -401,23 +367,18 @@ static int certs_load(struct job *job)
 static int cert_make(struct job *job)
 {
     uint8_t der[CERT_SELF_SIGNED_MAX];
+    char pem[2 * CERT_SELF_SIGNED_MAX];
     size_t len;
-    char *pem;
     int err = cert_make_node(job->kf->key, der, sizeof der, &len);
 
     if (err != KITH_OK)
         return tell(job, err, CERT_FILE, "cannot be made: %s", err_str(err));
-    BIO *bio = BIO_new(BIO_s_mem());
-    if (bio == NULL ||
-        PEM_write_bio(bio, PEM_STRING_X509, "", der, (long)len) <= 0) {
-        err = tell(job, KITH_ERR_CRYPTO, CERT_FILE, "cannot be encoded");
-    } else {
-        long n = BIO_get_mem_data(bio, &pem);
-        err = file_write(job, CERT_FILE, S_IRUSR | S_IWUSR | S_IRGRP | S_IROTH,
-                         pem, (size_t)n);
-    }
-    BIO_free(bio);
-    return err;
+    err = pem_write_cert(der, len, pem, sizeof pem, &len);
+    if (err != KITH_OK)
+        return tell(job, err, CERT_FILE, "cannot be encoded: %s",
+                    err_str(err));
+    return file_write(job, CERT_FILE, S_IRUSR | S_IWUSR | S_IRGRP | S_IROTH,
+                      pem, len);
 }
 
 /* -- the binding ------------------------------------------------------- */
