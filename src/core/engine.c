@@ -185,7 +185,7 @@ struct instant engine_deadline(const struct engine *e, const struct now *now)
 
     if (!e->started)
         return INSTANT_NEVER;
-    at = instant_min(at, own_deadline(e));
+    at = instant_min(at, own_deadline(e, now));
     at = instant_min(at, friends_deadline(e));
     at = instant_min(at, dial_deadline(e, now));
     at = instant_min(at, discovery_deadline(e));

@@ -154,7 +154,7 @@ void engine_call_done(struct engine *, const struct now *,
 
 /* Bytes of the answer to a bulk call, in order, in any cut, at most 16 KiB at
  * a time; before engine_call_done(). An error means: cancel that call. */
-int engine_call_data(struct engine *, const struct now *, uint32_t call,
+int engine_call_data(struct engine *, const struct now *, uint32_t id,
                      const uint8_t *, size_t n, struct effects *);
 
 /* A, authenticated by TLS as a member of this mesh, asks for a session.

@@ -5,9 +5,10 @@
 
 #include "crypto/wipe.h"
 
-/* An event seals at most as many datagrams as its effects hold; each takes
- * an IV. The rest is for nonces and for one new epoch. */
-_Static_assert(ENTROPY_SIZE >= (EFFECTS_BYTES / DGRAM_REQUEST_MIN) * 4,
+/* An event seals no more datagrams than it has effects, and each takes an IV.
+ * The rest is for a nonce, and for an epoch with all keys. */
+_Static_assert(ENTROPY_SIZE >= EFFECTS_MAX * DGRAM_IV_LEN + DGRAM_NONCE_LEN +
+                                   DGRAM_EPOCH_LEN + 4 * 32,
                "too little for one event");
 
 size_t entropy_wanted(const struct entropy *e)

@@ -63,7 +63,7 @@ static void take_leaves(struct taking *t, const struct item *item)
     recon_compare_leaves(&t->e->index.set, t->x->iv, item, &diff);
     for (size_t i = 0; i < diff.lacking_n; i++) {
         const struct recon_lack *lack = &diff.lacking[i];
-        struct item_leaf leaf;
+        struct item_leaf leaf = {.serial = 0};
 
         for (size_t k = 0; k < item->leaves.n; k++) {
             item_leaf_at(item, k, &leaf);

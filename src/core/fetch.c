@@ -65,6 +65,38 @@ struct peer *fetch_source_next(struct engine *e, const struct now *now,
     return NULL;
 }
 
+static struct instant turn_end(const struct fetch_turn *t,
+                               const struct now *now)
+{
+    return instant_add_ms(now->mono, (uint64_t)FETCH_AGAIN << t->tries);
+}
+
+bool fetch_turn_may_ask(const struct fetch_turn *t, const struct now *now,
+                        const struct node_id *from)
+{
+    return t->open || instant_reached(now->mono, t->again) ||
+           node_id_equal(&t->asked, from);
+}
+
+void fetch_turn_ask(struct fetch_turn *t, const struct now *now,
+                    const struct node_id *from)
+{
+    t->asked = *from;
+    t->open = false;
+    t->again = turn_end(t, now);
+}
+
+bool fetch_turn_next(struct fetch_turn *t)
+{
+    return t->tries++ < FETCH_TRIES;
+}
+
+void fetch_turn_wait(struct fetch_turn *t, const struct now *now)
+{
+    t->open = true;
+    t->again = turn_end(t, now);
+}
+
 /* Whether a head of that serial is news, going by what is held. */
 static bool is_news(struct engine *e, const struct now *now,
                     const struct node_id *id, uint64_t serial, bool conflict,
@@ -86,7 +118,7 @@ static bool is_news(struct engine *e, const struct now *now,
 }
 
 static void ask(struct engine *e, const struct now *now, struct fetch *f,
-                struct jobs *jobs)
+                const struct node_id *from, struct jobs *jobs)
 {
     const struct member *m = index_find(&e->index, &f->id);
     uint64_t since = 0;
@@ -95,8 +127,7 @@ static void ask(struct engine *e, const struct now *now, struct fetch *f,
         since = m->bundle->serial;
     jobs_want_head(jobs, &f->id, since,
                    !node_id_equal(&f->id, &e->self) && (!m || !m->ident));
-    f->again = instant_add_ms(now->mono, (uint64_t)FETCH_AGAIN << f->tries);
-    f->tries++;
+    fetch_turn_ask(&f->turn, now, from);
 }
 
 bool fetch_learn(struct engine *e, const struct now *now,
@@ -111,8 +142,8 @@ bool fetch_learn(struct engine *e, const struct now *now,
         return false;
     if (pending && pending->head->serial >= serial) {
         fetch_source_add(&pending->sources, from);
-        if (instant_reached(now->mono, pending->again))
-            gather_ask(e, now, pending, jobs);
+        if (fetch_turn_may_ask(&pending->turn, now, from))
+            gather_ask(e, now, pending, from, jobs);
         return true;
     }
     if (!f) {
@@ -122,7 +153,7 @@ bool fetch_learn(struct engine *e, const struct now *now,
         if (!f)
             return true;
         f->id = *id;
-        f->again = now->mono;
+        f->turn.again = now->mono;
         HASH_ADD(hh, e->fetch.wants, id, NODE_ID_LEN, f);
         if (!table_added(f)) {
             free(f);
@@ -132,12 +163,11 @@ bool fetch_learn(struct engine *e, const struct now *now,
     if (serial > f->serial) {
         f->serial = serial;
         f->sources.n = 0;
-        f->tries = 0;
+        f->turn.tries = 0;
     }
     fetch_source_add(&f->sources, from);
-    if (instant_reached(now->mono, f->again) && jobs->n < JOBS_MAX &&
-        f->tries < FETCH_TRIES)
-        ask(e, now, f, jobs);
+    if (fetch_turn_may_ask(&f->turn, now, from) && jobs->n < JOBS_MAX)
+        ask(e, now, f, from, jobs);
     return true;
 }
 
@@ -147,7 +177,7 @@ struct instant fetch_deadline(const struct engine *e)
     struct fetch *f, *next;
 
     HASH_ITER (hh, e->fetch.wants, f, next)
-        at = instant_min(at, f->again);
+        at = instant_min(at, f->turn.again);
     return at;
 }
 
@@ -160,14 +190,18 @@ void fetch_tick(struct engine *e, const struct now *now, struct effects *out)
         struct peer *p;
         struct jobs jobs = {.n = 0};
 
-        if (!instant_reached(now->mono, f->again))
+        if (!instant_reached(now->mono, f->turn.again))
             continue;
-        p = fetch_source_next(e, now, &f->sources);
-        if (f->tries >= FETCH_TRIES || !p) {
+        if (!fetch_turn_next(&f->turn)) {
             drop(e, f); /* whoever has it will name it again */
             continue;
         }
-        ask(e, now, f, &jobs);
+        p = fetch_source_next(e, now, &f->sources);
+        if (!p) {
+            fetch_turn_wait(&f->turn, now);
+            continue;
+        }
+        ask(e, now, f, &p->id, &jobs);
         peer_queue(e, now, p, &jobs);
     }
 }

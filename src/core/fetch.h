@@ -27,12 +27,23 @@ struct fetch_sources {
     uint8_t n, next;
 };
 
+/*
+ * Whose turn it is to give something. One source at a time is asked, a peer
+ * of ours or whoever names it: those who are none of our peers can be asked
+ * only in the answer in which they hear from us.
+ */
+struct fetch_turn {
+    struct node_id asked; /* last; what it names again it was not asked well */
+    struct instant again; /* when another may be asked */
+    bool open;            /* none of our peers has it: ask whoever names it */
+    uint8_t tries;        /* of ours */
+};
+
 struct fetch { /* a want */
     struct node_id id;
     uint64_t serial; /* the highest that somebody named */
     struct fetch_sources sources;
-    struct instant again; /* when another may be asked */
-    uint8_t tries;
+    struct fetch_turn turn;
     UT_hash_handle hh; /* by id */
 };
 
@@ -59,6 +70,17 @@ void fetch_end(struct engine *, const struct node_id *author);
 
 struct instant fetch_deadline(const struct engine *);
 void fetch_tick(struct engine *, const struct now *, struct effects *);
+
+/* Whether `from`, who names it, is to be asked now. */
+bool fetch_turn_may_ask(const struct fetch_turn *, const struct now *,
+                        const struct node_id *from);
+/* It is. */
+void fetch_turn_ask(struct fetch_turn *, const struct now *,
+                    const struct node_id *from);
+/* It is time for another. Returns false when there were enough tries. */
+bool fetch_turn_next(struct fetch_turn *);
+/* There is nobody whom we could ask. */
+void fetch_turn_wait(struct fetch_turn *, const struct now *);
 
 /* Adds a source; one that is there already stays where it is. */
 void fetch_source_add(struct fetch_sources *, const struct node_id *);

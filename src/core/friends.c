@@ -24,7 +24,7 @@ static bool counts_as_down(const struct engine *e, const struct now *now,
     const struct peer *p = peer_find(e, &m->id);
 
     if ((m->flags & HEAD_AWAY) &&
-        instant_since_ms(now->mono, m->heard) >= AWAY_S * 1000u)
+        instant_since_ms(now->mono, m->heard) >= AWAY_MS)
         return true;
     return p && p->state == PEER_FAILED;
 }

@@ -27,8 +27,7 @@ struct pending { /* a verified head with blocks missing */
     struct instant heard; /* when the head came ... */
     uint64_t age_ms;      /* ... and how old it was */
     struct fetch_sources sources;
-    struct instant again;
-    uint8_t tries;
+    struct fetch_turn turn;
     UT_hash_handle hh; /* by author */
 };
 
@@ -83,9 +82,9 @@ int gather_block(struct engine *, const struct now *, struct give_context *,
 /* The head of that author's which waits for blocks, or NULL. */
 struct pending *gather_pending(const struct engine *, const struct node_id *);
 
-/* Asks for what a pending head lacks. */
+/* Asks `from` for what a pending head lacks. */
 void gather_ask(struct engine *, const struct now *, struct pending *,
-                struct jobs *);
+                const struct node_id *from, struct jobs *);
 
 struct instant gather_deadline(const struct engine *);
 void gather_tick(struct engine *, const struct now *, struct effects *);

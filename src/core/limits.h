@@ -81,7 +81,7 @@ enum {
     CLONE_WINDOW = 3600000,  /* two foreign heads of mine within this */
     CLONE_BACKOFF = 600000,
     EPOCH_LIFE_S = 86400,
-    AWAY_S = 30,
+    AWAY_MS = 30000, /* away from us, but still in its place */
 
     /* -- discovery --------------------------------------------------- */
     BEACON_SCHEDULE = 4,       /* beacons at 0, 1, 2, 4 s ... */
@@ -107,7 +107,7 @@ enum {
     /* -- effects of one event ---------------------------------------- */
     EFFECTS_MAX = 512,
     EFFECTS_BYTES = 96 * 1200, /* datagrams */
-    ENTROPY_SIZE = 6144,       /* random bytes held for one event */
+    ENTROPY_SIZE = 8448,       /* random bytes held for one event */
 };
 
 #endif

@@ -46,7 +46,7 @@ bool nets_may_dial(const struct nets *nets, const struct addr *a, uint16_t port)
         return false;
     if (addr_is_link_local(a))
         return false;
-    if (addr_is_loopback(a))
-        return nets_use_loopback(nets);
+    if (addr_is_loopback(a) && !nets_use_loopback(nets))
+        return false;
     return !nets_is_own(nets, a) || a->port != port;
 }

@@ -27,11 +27,16 @@ static void drop_staged(struct own *own, struct own_staged *s)
     *s = own->staged[--own->n_staged];
 }
 
-void own_clear(struct own *own)
+static void drop_blocks(struct own *own)
 {
     for (size_t i = 0; i < own->n; i++)
         object_unref(own->blocks[i]);
     own->n = 0;
+}
+
+void own_clear(struct own *own)
+{
+    drop_blocks(own);
     while (own->n_staged > 0)
         drop_staged(own, &own->staged[0]);
 }
@@ -43,19 +48,25 @@ static uint64_t next_serial(const struct own *own, const struct now *now)
     return own->serial + 1 > now->unix_ms ? own->serial + 1 : now->unix_ms;
 }
 
+/* Whether serials are left at all: a clone may have used up the last. */
+static bool has_serials(const struct own *own, const struct now *now)
+{
+    return next_serial(own, now) < BLOCK_SERIAL_MAX - SERIAL_RESERVE;
+}
+
 /* Asks for serials well before those that are reserved run out. */
 static void reserve(struct engine *e, const struct now *now,
                     struct effects *out)
 {
     struct own *own = &e->own;
     uint64_t next = next_serial(own, now);
-    struct secrets after = e->secrets;
+    struct secrets after;
     struct effect *effect;
     uint8_t *image;
 
-    if (own->vault_asked)
+    if (own->vault_asked || !has_serials(own, now))
         return;
-    if (next + SERIAL_RESERVE / 2 < after.reserved && !e->secrets_changed)
+    if (next + SERIAL_RESERVE / 2 < e->secrets.reserved && !e->secrets_changed)
         return;
     if (own->vault_retry.us != INSTANT_NEVER.us &&
         !instant_reached(now->mono, own->vault_retry))
@@ -63,6 +74,7 @@ static void reserve(struct engine *e, const struct now *now,
     own->vault_reserve = next + SERIAL_RESERVE;
     own->vault_asked = true;
     e->secrets_changed = false;
+    after = e->secrets;
     after.reserved = own->vault_reserve;
     image = effects_bytes(out, VAULT_LEN);
     secrets_encode(&after, image);
@@ -85,6 +97,7 @@ void own_vault_done(struct engine *e, const struct now *now, bool ok,
         own->vault_retry = INSTANT_NEVER;
         own_tick(e, now, out);
     } else {
+        e->secrets_changed = true;
         own->vault_retry = instant_add_ms(now->mono, START_SILENCE);
         log_msg(e->log, LOG_LEVEL_ERROR,
                 "the vault cannot be written, so nothing can be signed; "
@@ -188,6 +201,7 @@ int own_sign_block(struct engine *e, const struct now *now, uint16_t type,
         own->n++;
     }
     own->blocks[at] = object;
+    own->head_dirty = true;
     return KITH_OK;
 }
 
@@ -279,6 +293,7 @@ static int sign_head(struct engine *e, const struct now *now,
         own->signed_at = now->mono;
         own->resign = instant_add_ms(now->mono, (uint64_t)lease_s * 1000);
         own->first = false;
+        own->head_dirty = false;
     }
     bundle_unref(bundle);
     object_unref(head);
@@ -296,12 +311,24 @@ static struct own_staged *find_staged(struct own *own, const char *name)
     return NULL;
 }
 
+/* By how much `facts` may still grow. What is said of this machine, where to
+ * find it above all, must not lack the room. */
+static size_t facts_growth(const struct own *own, bool *found)
+{
+    size_t max = block_signed_len(strlen("facts"), FACTS_LEN_MAX);
+    size_t at = find_block(own, "facts", found);
+    size_t len = *found ? own->blocks[at]->len : 0;
+
+    return len < max ? max - len : 0;
+}
+
 /* The number and the size of our blocks once everything staged is signed,
  * and this one too. */
 static bool would_fit(const struct own *own, const char *name, size_t n)
 {
-    size_t total = total_size(own), count = own->n;
     bool found;
+    size_t total = total_size(own) + facts_growth(own, &found);
+    size_t count = own->n + !found;
     size_t at = find_block(own, name, &found);
 
     total += block_signed_len(strlen(name), n);
@@ -334,7 +361,8 @@ static int stage(struct own *own, uint16_t type, const char *name,
         copy = malloc(n + 1);
         if (!copy)
             return KITH_ERR_NOMEM;
-        memcpy(copy, payload, n);
+        if (n > 0)
+            memcpy(copy, payload, n);
     }
     if (s)
         free(s->payload);
@@ -349,8 +377,8 @@ static int stage(struct own *own, uint16_t type, const char *name,
     return KITH_OK;
 }
 
-/* Signs what is staged; stops when serials run out. */
-static int flush_staged(struct engine *e, const struct now *now, bool *changed)
+/* Signs what is staged; stops at what may work later. */
+static int flush_staged(struct engine *e, const struct now *now)
 {
     struct own *own = &e->own;
 
@@ -365,12 +393,12 @@ static int flush_staged(struct engine *e, const struct now *now, bool *changed)
             memmove(own->blocks + at, own->blocks + at + 1,
                     (own->n - at - 1) * sizeof *own->blocks);
             own->n--;
-            *changed = true;
+            own->head_dirty = true;
         } else if (!s->remove && !own_says(own, s->name, s->payload, s->n)) {
             err = own_sign_block(e, now, s->type, s->name, s->payload, s->n);
-            *changed = *changed || err == KITH_OK;
         }
-        if (err == KITH_ERR_BUDGET || err == KITH_ERR_NOMEM)
+        if (err == KITH_ERR_BUDGET || err == KITH_ERR_NOMEM ||
+            err == KITH_ERR_CRYPTO)
             return err;
         if (err != KITH_OK)
             log_msg(e->log, LOG_LEVEL_ERROR, "block %s cannot be signed: %s",
@@ -409,11 +437,12 @@ static struct instant sign_due(const struct own *own)
 }
 
 /* The earliest instant at which signing is allowed at all. */
-static struct instant sign_allowed(const struct own *own)
+static struct instant sign_allowed(const struct own *own,
+                                   const struct now *now)
 {
     struct instant at = {0};
 
-    if (!own->started || own->vault_asked)
+    if (!own->started || own->vault_asked || !has_serials(own, now))
         return INSTANT_NEVER;
     if (own->silent_unless_found)
         at = own->silence;
@@ -424,10 +453,10 @@ static struct instant sign_allowed(const struct own *own)
     return at;
 }
 
-struct instant own_deadline(const struct engine *e)
+struct instant own_deadline(const struct engine *e, const struct now *now)
 {
     struct instant due = sign_due(&e->own);
-    struct instant allowed = sign_allowed(&e->own);
+    struct instant allowed = sign_allowed(&e->own, now);
 
     if (due.us == INSTANT_NEVER.us)
         return secrets_deadline(&e->secrets);
@@ -446,26 +475,18 @@ static void sign_all(struct engine *e, const struct now *now,
                      struct effects *out)
 {
     struct own *own = &e->own;
-    bool changed = own->first || own->flags_dirty ||
-                   instant_reached(now->mono, own->resign);
-    struct object *facts = NULL;
-    bool found;
-    size_t at = find_block(own, "facts", &found);
     int err = KITH_OK;
 
-    if (found)
-        facts = own->blocks[at];
+    if (own->first || instant_reached(now->mono, own->resign))
+        own->head_dirty = true;
     if (own->facts_dirty)
         err = own_facts_refresh(e, now);
-    at = find_block(own, "facts", &found);
-    changed = changed || (found && own->blocks[at] != facts);
     if (err == KITH_OK)
-        err = flush_staged(e, now, &changed);
-    if (err == KITH_OK && changed)
+        err = flush_staged(e, now);
+    if (err == KITH_OK && own->head_dirty)
         err = sign_head(e, now, out);
     if (err == KITH_OK) {
         own->due = own->changed = INSTANT_NEVER;
-        own->flags_dirty = false;
     } else {
         /* own_tick() reserves serials, or tries again shortly */
         own->due = instant_add_ms(now->mono, 1000);
@@ -490,8 +511,8 @@ void own_tick(struct engine *e, const struct now *now, struct effects *out)
     }
     reserve(e, now, out);
     if (!instant_reached(now->mono, sign_due(own)) ||
-        !instant_reached(now->mono, sign_allowed(own)) ||
-        next_serial(own, now) + HEAD_ENTRIES_MAX >= e->secrets.reserved ||
+        !instant_reached(now->mono, sign_allowed(own, now)) ||
+        next_serial(own, now) + OWN_SIGNED_MAX >= e->secrets.reserved ||
         !budget_take(&own->budget, now->mono, 1))
         return;
     own->silent_unless_found = false;
@@ -523,7 +544,7 @@ void own_load(struct engine *e, const struct now *now, struct bundle *b)
     struct own *own = &e->own;
 
     (void)now;
-    own_clear(own);
+    drop_blocks(own);
     for (size_t i = 0; i < b->n; i++)
         own->blocks[own->n++] = object_ref(b->blocks[i]);
     if (b->serial > own->serial)
@@ -571,6 +592,7 @@ int own_builtin(struct engine *e, const struct now *now, uint16_t type,
         own_observed(e, now);
     return err;
 }
+
 int own_put(struct engine *e, const struct now *now, const char *name,
             const uint8_t *payload, size_t n)
 {
@@ -615,7 +637,7 @@ void own_flags(struct engine *e, const struct now *now, uint16_t set,
     if (flags == own->flags)
         return;
     own->flags = flags;
-    own->flags_dirty = true;
+    own->head_dirty = true;
     own_due_now(e, now);
     own_tick(e, now, out);
 }

@@ -33,6 +33,7 @@ enum {
     OWN_MACHINE_MAX = 16, /* pairs of `facts` that the daemon reads */
     OWN_MORE_MAX = 4096,  /* bytes of `facts.more` */
     OWN_TAGS_MAX = 32,
+    OWN_SIGNED_MAX = HEAD_ENTRIES_MAX + 2, /* at a time: facts, and the head */
 };
 
 struct own {
@@ -48,7 +49,7 @@ struct own {
     struct instant due;       /* when a change makes us sign; NEVER */
     struct instant changed;   /* of what is observed, unsigned so far */
     bool facts_dirty;         /* `facts` must be built anew before */
-    bool flags_dirty;         /* flags were changed since */
+    bool head_dirty;          /* it says something else than the last one */
     bool first;               /* no head was signed in this run yet */
     struct budget budget;
 
@@ -88,7 +89,7 @@ void own_start(struct engine *, const struct now *);
 /* The first sync with anybody is over: signing is safe. */
 void own_synced(struct engine *, const struct now *);
 
-struct instant own_deadline(const struct engine *);
+struct instant own_deadline(const struct engine *, const struct now *);
 void own_tick(struct engine *, const struct now *, struct effects *);
 void own_vault_done(struct engine *, const struct now *, bool ok,
                     struct effects *);

@@ -58,33 +58,52 @@ int own_facts_refresh(struct engine *e, const struct now *now)
     size_t len = 0;
     int err = build_facts(&e->own, payload, &len);
 
-    if (err != KITH_OK) {
-        log_msg(e->log, LOG_LEVEL_WARN, "facts are too long to be signed: %s",
-                err_str(err));
-        e->own.facts_dirty = false;
-        return KITH_OK;
-    }
-    if (!own_says(&e->own, "facts", payload, len))
+    if (err == KITH_OK && !own_says(&e->own, "facts", payload, len))
         err = own_sign_block(e, now, BLOCK_FACTS, "facts", payload, len);
+    if (err == KITH_ERR_FULL) {
+        log_msg(e->log, LOG_LEVEL_WARN, "facts are too long to be signed");
+        err = KITH_OK; /* the rest is signed all the same */
+    }
     if (err == KITH_OK)
         e->own.facts_dirty = false;
     return err;
 }
 
-static void copy_pairs(struct own_pair *to, size_t cap, size_t *n_to,
-                       const struct fact *from, size_t n)
+static int copy_pairs(struct own_pair *to, const struct fact *from, size_t n)
 {
-    *n_to = 0;
-    for (size_t i = 0; i < n && *n_to < cap; i++) {
+    for (size_t i = 0; i < n; i++) {
         if (from[i].key_len > FACTS_KEY_MAX ||
             from[i].value_len > FACTS_VALUE_MAX)
-            continue;
-        snprintf(to[*n_to].key, sizeof to->key, "%.*s", (int)from[i].key_len,
+            return KITH_ERR_RANGE;
+        snprintf(to[i].key, sizeof to->key, "%.*s", (int)from[i].key_len,
                  from[i].key);
-        snprintf(to[*n_to].value, sizeof to->value, "%.*s",
-                 (int)from[i].value_len, from[i].value);
-        ++*n_to;
+        snprintf(to[i].value, sizeof to->value, "%.*s", (int)from[i].value_len,
+                 from[i].value);
     }
+    return KITH_OK;
+}
+
+/* Puts n pairs in the place of those that the daemon gave before, if `facts`
+ * can be built of them. */
+static int take_machine(struct own *own, const struct fact *facts, size_t n)
+{
+    struct own_pair before[OWN_MACHINE_MAX];
+    size_t n_before = own->n_machine, len;
+    uint8_t payload[FACTS_LEN_MAX];
+    int err;
+
+    if (n > OWN_MACHINE_MAX)
+        return KITH_ERR_FULL;
+    memcpy(before, own->machine, sizeof before);
+    err = copy_pairs(own->machine, facts, n);
+    own->n_machine = n;
+    if (err == KITH_OK)
+        err = build_facts(own, payload, &len);
+    if (err != KITH_OK) {
+        memcpy(own->machine, before, sizeof before);
+        own->n_machine = n_before;
+    }
+    return err;
 }
 
 void own_facts_load(struct own *own, const struct bundle *b)
@@ -95,6 +114,7 @@ void own_facts_load(struct own *own, const struct bundle *b)
     struct fact pair;
     struct block block;
 
+    own->n_tags = 0;
     if (!object)
         return;
     object_block(object, &block);
@@ -124,7 +144,9 @@ int own_facts(struct engine *e, const struct now *now, const struct fact *facts,
     size_t len = 0;
     int err;
 
-    copy_pairs(own->machine, OWN_MACHINE_MAX, &own->n_machine, facts, n);
+    err = take_machine(own, facts, n);
+    if (err != KITH_OK)
+        return err;
     own_observed(e, now);
     if (n_more == 0)
         return KITH_OK;
@@ -184,15 +206,25 @@ int own_tag(struct engine *e, const struct now *now, const char *key,
 /* -- our addresses ----------------------------------------------------------
  */
 
+static void add_addr(struct own *own, const struct addr *a)
+{
+    if (own->n_addrs == OWN_ADDRS_MAX)
+        return;
+    for (size_t i = 0; i < own->n_addrs; i++)
+        if (addr_equal(&own->addrs[i], a))
+            return;
+    own->addrs[own->n_addrs++] = *a;
+}
+
 /* Two peers must see us at an address that is not on a link of ours before
  * it enters our facts. */
 static void add_seen(struct own *own)
 {
     for (size_t i = 0; i < OWN_SEEN; i++)
         for (size_t j = i + 1; j < OWN_SEEN; j++)
-            if (own->seen[i].family != 0 && own->n_addrs < OWN_ADDRS_MAX &&
+            if (own->seen[i].family != 0 &&
                 addr_equal(&own->seen[i], &own->seen[j])) {
-                own->addrs[own->n_addrs++] = own->seen[i];
+                add_addr(own, &own->seen[i]);
                 return;
             }
 }
@@ -208,12 +240,11 @@ void own_addresses(struct engine *e, const struct now *now)
     own->n_addrs = 0;
     for (size_t i = 0; i < e->nets.n; i++)
         for (size_t j = 0; j < e->nets.links[i].n; j++) {
-            const struct net_addr *a = &e->nets.links[i].addrs[j];
+            struct addr a = e->nets.links[i].addrs[j].addr;
 
-            if (!a->publish || own->n_addrs == OWN_ADDRS_MAX)
-                continue;
-            own->addrs[own->n_addrs] = a->addr;
-            own->addrs[own->n_addrs++].port = e->config.port;
+            a.port = e->config.port;
+            if (e->nets.links[i].addrs[j].publish)
+                add_addr(own, &a);
         }
     add_seen(own);
     if (own->n_addrs != n_before ||

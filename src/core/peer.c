@@ -171,20 +171,24 @@ int peer_take_grant(struct engine *e, const struct now *now, struct peer *p,
                     const struct addr *local)
 {
     struct session *s = &p->session;
+    struct session_keys keys;
     uint64_t spread;
     int err;
 
     if (g->valid_for_s == 0 || g->renew_after_s > g->valid_for_s)
         return KITH_ERR_RANGE;
-    secret_wipe(s, sizeof *s);
-    err = kdf_session_keys(e->kdf, g->key, &p->id, &e->mesh, &s->keys);
+    err = kdf_session_keys(e->kdf, g->key, &p->id, &e->mesh, &keys);
     if (err != KITH_OK)
         return err;
+    secret_wipe(s, sizeof *s);
+    s->keys = keys;
+    secret_wipe(&keys, sizeof keys);
     memcpy(s->ticket.epoch, g->epoch, sizeof s->ticket.epoch);
     memcpy(s->ticket.ticket, g->ticket, sizeof s->ticket.ticket);
     memcpy(s->reset, g->reset, sizeof s->reset);
     s->reset_usable = true;
-    spread = prng_below(&e->prng, g->valid_for_s - g->renew_after_s + 1u);
+    spread =
+        prng_below(&e->prng, (uint64_t)g->valid_for_s - g->renew_after_s + 1);
     s->renew = instant_add_ms(now->mono, (g->renew_after_s + spread) * 1000);
     s->expires = instant_add_ms(now->mono, (uint64_t)g->valid_for_s * 1000);
     s->valid = true;

@@ -62,20 +62,23 @@ static bool is_want(const struct job *job)
 }
 
 /* How many of the first jobs belong into one request: its answer is a single
- * datagram, so only one job may call for much of it. */
+ * datagram, so only one job may call for much of it. Announcements call for
+ * wants, which would leave a want of ours no room. */
 static size_t group(const struct job *v, size_t n)
 {
-    size_t i, heavy = 0;
+    size_t i, heavy = 0, wants = 0, announces = 0;
 
     for (i = 0; i < n && i < REQUEST_JOBS_MAX; i++) {
-        if (is_want(&v[i]) || v[i].type == JOB_ROOT ||
-            v[i].type == JOB_DESCRIBE) {
-            bool same = v[i].type == JOB_DESCRIBE && i > 0 &&
-                        v[i - 1].type == JOB_DESCRIBE;
+        bool same = v[i].type == JOB_DESCRIBE && i > 0 &&
+                    v[i - 1].type == JOB_DESCRIBE;
 
-            if (!same && ++heavy > 1)
-                break;
-        }
+        wants += is_want(&v[i]);
+        announces += v[i].type == JOB_ANNOUNCE;
+        heavy += (is_want(&v[i]) || v[i].type == JOB_ROOT ||
+                  v[i].type == JOB_DESCRIBE) &&
+                 !same;
+        if (heavy > 1 || (wants > 0 && announces > 0))
+            break;
     }
     return i;
 }

@@ -62,12 +62,31 @@ static int open_request(struct engine *e, const struct datagram *dg,
     return err;
 }
 
+/* Moves what takes much room behind the rest: what we want or compare must
+ * not be crowded out by what we give, as only the latter is asked for
+ * again. */
+static void small_first(struct jobs *jobs)
+{
+    struct jobs bulky = {.n = 0};
+    size_t n = 0;
+
+    for (size_t i = 0; i < jobs->n; i++) {
+        enum job_type type = jobs->v[i].type;
+
+        if (type == JOB_DESCRIBE || type == JOB_INTRO || type == JOB_PIECE)
+            bulky.v[bulky.n++] = jobs->v[i];
+        else
+            jobs->v[n++] = jobs->v[i];
+    }
+    memcpy(jobs->v + n, bulky.v, bulky.n * sizeof *bulky.v);
+}
+
 /* The items of the answer: never longer than what the request paid for,
  * unless its cookie shows that it came from where it says. */
 static void answer(struct engine *e, const struct datagram *dg,
                    const struct exchange *x, const struct session_keys *keys,
                    const uint8_t cookie[ITEM_COOKIE_LEN],
-                   const struct jobs *jobs, struct effects *out)
+                   struct jobs *jobs, struct effects *out)
 {
     uint8_t items[ANSWER_ITEMS_MAX], iv[DGRAM_IV_LEN], root[TRIE_ROOT_LEN];
     uint8_t dgram[DGRAM_MAX];
@@ -82,6 +101,7 @@ static void answer(struct engine *e, const struct datagram *dg,
     writer_init(&w, items, room < sizeof items ? room : sizeof items);
     if (!proved && writer_room(&w) >= ITEM_HEADER_LEN + ITEM_COOKIE_LEN)
         item_put_cookie(&w, cookie);
+    small_first(jobs);
     jobs_encode(jobs->v, jobs->n, &ctx, &w);
     if (writer_finish(&w, &n) != KITH_OK)
         return;

@@ -221,6 +221,6 @@ int secrets_grant(const struct secrets *s, const struct now *now,
     if (age_s > EPOCH_LIFE_S)
         age_s = EPOCH_LIFE_S;
     g->renew_after_s = (uint32_t)(EPOCH_LIFE_S - age_s);
-    g->valid_for_s = (uint32_t)(2 * EPOCH_LIFE_S - age_s);
+    g->valid_for_s = (uint32_t)(2ull * EPOCH_LIFE_S - age_s);
     return secrets_reset_token(s, kdf, g->ticket, g->epoch, g->reset);
 }

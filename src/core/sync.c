@@ -16,7 +16,7 @@ static bool is_away(const struct engine *e, const struct now *now,
     const struct member *m = index_find(&e->index, &p->id);
 
     return m && (m->flags & HEAD_AWAY) &&
-           instant_since_ms(now->mono, m->heard) < AWAY_S * 1000u;
+           instant_since_ms(now->mono, m->heard) < AWAY_MS;
 }
 
 static uint64_t interval_ms(struct engine *e)

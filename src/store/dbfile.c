@@ -361,7 +361,7 @@ static int prepare(struct store *store, sqlite3 *db, const struct mesh_id *mesh)
         rc = dbfile_migrate(db, schema_steps, SCHEMA_VERSION, mesh);
     if (rc != SQLITE_OK)
         return dbfile_error(store, db, rc);
-    if (version > 0 && version < SCHEMA_VERSION)
+    if (version != 0 && version != SCHEMA_VERSION)
         log_msg(&store->log, LOG_LEVEL_INFO, "kith.db migrated from=%d to=%d",
                 version, SCHEMA_VERSION);
     return KITH_OK;

@@ -40,7 +40,7 @@ static void tell_trouble(struct store *store)
             "reason=\"%s\"",
             store->reason);
     store->told = true;
-    store->next_log = instant_add_ms(store->now, LOG_EVERY_S * 1000);
+    store->next_log = instant_add_ms(store->now, LOG_EVERY_S * 1000ull);
 }
 
 /* The only way to STORE_MEMORY. Returns err. */

@@ -313,7 +313,7 @@ static int check_file(int fd)
 
     if (fstat(fd, &st) != 0)
         return KITH_ERR_IO;
-    if (!S_ISREG(st.st_mode) || st.st_size != SLOTS * SLOT_SIZE)
+    if (!S_ISREG(st.st_mode) || st.st_size != (off_t)SLOTS * SLOT_SIZE)
         return KITH_ERR_CORRUPT;
     if ((st.st_mode & 077) != 0)
         return KITH_ERR_MODE;
