@@ -100,7 +100,7 @@ static void back_off(struct engine *e, const struct now *now,
     b->until = instant_add_ms(now->mono, b->ms);
 }
 
-static void forgive(struct engine *e, const struct addr *a)
+void dial_forgive(struct engine *e, const struct addr *a)
 {
     struct backoff *b = find_backoff(e, a);
 
@@ -324,22 +324,22 @@ static void note_configured(struct engine *e, const struct now *now,
     }
 }
 
-static void session_made(struct engine *e, const struct now *now,
+/* Returns whether it is a session that we can use. */
+static bool session_made(struct engine *e, const struct now *now,
                          const struct call *call, const struct call_result *r,
                          struct effects *out)
 {
     struct peer *p;
 
-    if (node_id_equal(&r->peer, &e->self)) {
-        add_mine(e, &call->to);
-        return;
-    }
+    if (r->outcome != CALL_OK || !r->grant || !r->peer_known ||
+        node_id_equal(&r->peer, &e->self) ||
+        (call->has_peer && !node_id_equal(&call->peer, &r->peer)))
+        return false;
     p = peer_get(e, now, &r->peer);
-    if (!p)
-        return;
-    if (peer_take_grant(e, now, p, r->grant, &call->to, &r->local) != KITH_OK)
-        return;
-    forgive(e, &call->to);
+    if (!p || peer_take_grant(e, now, p, r->grant, &call->to, &r->local) !=
+                  KITH_OK)
+        return false;
+    dial_forgive(e, &call->to);
     e->heard = true;
     own_seen_at(e, now, &p->id, &r->grant->you);
     dial_cancel(e, p, out);
@@ -351,6 +351,7 @@ static void session_made(struct engine *e, const struct now *now,
     }
     sync_begin(e, now, p);
     discovery_review(e, now, out);
+    return true;
 }
 
 static void session_failed(struct engine *e, const struct now *now,
@@ -388,15 +389,8 @@ void dial_done(struct engine *e, const struct now *now,
     call = *found;
     dial_end_call(e, found);
     note_configured(e, now, &call, r);
-    if (r->outcome == CALL_OK && r->grant && r->peer_known) {
-        struct peer *p = call.has_peer ? peer_find(e, &call.peer) : NULL;
-
-        if (p && p->calls > 0)
-            p->calls--;
-        session_made(e, now, &call, r, out);
-    } else {
+    if (!session_made(e, now, &call, r, out))
         session_failed(e, now, &call, r, out);
-    }
 }
 
 /* -- what to dial
@@ -479,6 +473,10 @@ static bool dial_next(struct engine *e, const struct now *now, struct peer *p,
 {
     const struct addr *to;
 
+    /* some may have failed others since they were listed */
+    while (p->next_candidate < p->n_candidates &&
+           backed_off(e, now, &p->candidates[p->next_candidate]))
+        p->next_candidate++;
     if (p->next_candidate == p->n_candidates) {
         p->next_at = INSTANT_NEVER;
         if (p->calls == 0)
@@ -557,9 +555,7 @@ static void heal(struct engine *e, const struct now *now, struct effects *out)
             continue;
         if (!effects_room(out, 8))
             return;
-        p->retry_ms = p->retry_ms >= 30000 ? 60000 : p->retry_ms * 2;
-        p->dial_at =
-            instant_add_ms(now->mono, prng_jitter(&e->prng, p->retry_ms, 20));
+        peer_back_off(e, now, p);
         if (peer_usable(p, now))
             request_probe(e, now, p, out);
         if (!any && instant_reached(now->mono, e->dial.heal) && p->calls == 0) {
@@ -582,7 +578,7 @@ struct instant dial_deadline(const struct engine *e, const struct now *now)
         at = instant_min(at, e->dial.peers[i].at);
     HASH_ITER (hh, e->peers, p, next) {
         at = instant_min(at, p->next_at);
-        if (p->friend && p->state == PEER_IDLE)
+        if (p->friend && p->calls == 0 && p->state == PEER_IDLE)
             at = instant_min(at, p->dial_at);
         if (p->friend && p->calls == 0 &&
             (p->state == PEER_OPEN || p->state == PEER_PROVEN))

@@ -65,6 +65,9 @@ int dial_configure(struct engine *, const struct now *, const struct addr *);
 /* The links changed, or we slept: try everything anew, without back-off. */
 void dial_forget_failures(struct engine *, const struct now *);
 
+/* A node is known to be there: forgets that dialling it failed. */
+void dial_forgive(struct engine *, const struct addr *);
+
 /* Begins to dial a peer at all its addresses. */
 void dial_peer(struct engine *, const struct now *, struct peer *);
 /* Ends the calls to a peer. */

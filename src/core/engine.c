@@ -147,8 +147,11 @@ void engine_root(const struct engine *e, uint8_t out[TRIE_ROOT_LEN])
 void engine_note(struct effects *out, enum note_type type,
                  const struct node_id *id, const char *name, const char *text)
 {
-    struct effect *effect = effects_add(out, EFFECT_NOTE);
+    struct effect *effect;
 
+    if (EFFECTS_MAX - out->n <= EFFECTS_NO_NOTES)
+        return;
+    effect = effects_add(out, EFFECT_NOTE);
     effect->note.type = type;
     if (id)
         effect->note.id = *id;
@@ -193,7 +196,7 @@ struct instant engine_deadline(const struct engine *e, const struct now *now)
     at = instant_min(at, sync_deadline(e, now));
     at = instant_min(at, fetch_deadline(e));
     at = instant_min(at, gather_deadline(e));
-    return instant_min(at, request_deadline(e));
+    return instant_min(at, request_deadline(e, now));
 }
 
 /* Runs whatever is due, in the order in which one part feeds the next. */
@@ -379,7 +382,8 @@ void engine_links(struct engine *e, const struct now *now,
 {
     engine_begin(e);
     e->nets.n = n < LINKS_MAX ? n : LINKS_MAX;
-    memcpy(e->nets.links, links, e->nets.n * sizeof *links);
+    if (e->nets.n > 0)
+        memcpy(e->nets.links, links, e->nets.n * sizeof *links);
     own_addresses(e, now);
     if (!e->started)
         return;

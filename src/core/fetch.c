@@ -104,13 +104,16 @@ static bool is_news(struct engine *e, const struct now *now,
 {
     struct member *m = index_find(&e->index, id);
 
-    if (node_id_equal(id, &e->self))
+    if (node_id_equal(id, &e->self)) {
+        if (serial <= e->own.serial)
+            own_synced(e, now); /* nobody is ahead of us */
         return serial > e->own.serial;
+    }
     if (!m)
         return index_has_room(&e->index);
     if (m->bundle && serial == m->bundle->serial) {
         /* Somebody counts it: then the copy from the store counts, too. */
-        if (!conflict && m->life == LIFE_CACHED)
+        if (m->life == LIFE_CACHED)
             index_set_life(e, now, m, LIFE_LIVE, out);
         return conflict && m->life == LIFE_LIVE;
     }

@@ -230,10 +230,7 @@ static int take_head(struct engine *e, const struct now *now,
         own_foreign(e, now, head, out);
         return KITH_OK;
     }
-    if (m &&
-        (m->bundle ? !block_beats(head->serial, &head->hash, m->bundle->serial,
-                                  &m->bundle->head->hash)
-                   : head->serial <= m->floor)) {
+    if (m && !index_is_newer(m, head->serial, &head->hash)) {
         fetch_end(e, author);
         return KITH_ERR_STALE;
     }

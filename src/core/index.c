@@ -135,7 +135,8 @@ void index_set_life(struct engine *e, const struct now *now, struct member *m,
         engine_note(out, NOTE_LEFT, &m->id, NULL, NULL);
     else if (life == LIFE_GONE)
         engine_note(out, NOTE_GONE, &m->id, NULL, NULL);
-    keep_node(m, now, out);
+    if (life != LIFE_CACHED)
+        keep_node(m, now, out);
 }
 
 uint64_t index_age_ms(const struct member *m, const struct now *now)
@@ -199,6 +200,16 @@ static void equivocation(const struct member *m, const struct bundle *other,
     engine_note(out, NOTE_EQUIVOCATION, &m->id, NULL, text);
 }
 
+bool index_is_newer(const struct member *m, uint64_t serial,
+                    const struct hash *hash)
+{
+    if (serial != m->floor)
+        return serial > m->floor;
+    return m->bundle && m->life != LIFE_GONE && m->life != LIFE_LEFT &&
+           block_beats(serial, hash, m->bundle->serial,
+                       &m->bundle->head->hash);
+}
+
 /* Whether this head is to replace what is held. */
 static int compare(struct engine *e, const struct now *now, struct member *m,
                    const struct bundle *b, bool own, struct effects *out)
@@ -207,10 +218,7 @@ static int compare(struct engine *e, const struct now *now, struct member *m,
         return KITH_ERR_STALE;
     if (m->bundle && m->bundle->serial == b->serial)
         equivocation(m, b, out);
-    if (m->bundle && !block_beats(b->serial, &b->head->hash, m->bundle->serial,
-                                  &m->bundle->head->hash))
-        return KITH_ERR_STALE;
-    if (!m->bundle && b->serial <= m->floor)
+    if (!index_is_newer(m, b->serial, &b->head->hash))
         return KITH_ERR_STALE;
     if (!own && !budget_take(&m->accept, now->mono, 1)) {
         e->counters[COUNT_OVER_BUDGET]++;
@@ -364,14 +372,10 @@ void index_slept(struct engine *e, const struct now *now, uint64_t slept_ms,
 {
     struct member *m, *next;
 
-    HASH_ITER (hh, e->index.members, m, next) {
-        if (m->life != LIFE_LIVE || node_id_equal(&m->id, &e->self) ||
-            slept_ms <= (uint64_t)m->lease_s * 1000)
-            continue;
-        if (!effects_room(out, 8))
-            return;
-        index_set_life(e, now, m, LIFE_CACHED, out);
-    }
+    HASH_ITER (hh, e->index.members, m, next)
+        if (m->life == LIFE_LIVE && !node_id_equal(&m->id, &e->self) &&
+            slept_ms > (uint64_t)m->lease_s * 1000)
+            index_set_life(e, now, m, LIFE_CACHED, out); /* no effects */
 }
 
 void index_forget(struct engine *e, struct member *m, struct effects *out)
@@ -381,6 +385,10 @@ void index_forget(struct engine *e, struct member *m, struct effects *out)
     assert(m->life != LIFE_LIVE);
     effect->drop_node = m->id;
     e->index.full_told = false;
+    if (m->bundle) { /* earlier effects may point at it, and at its author */
+        engine_retire(e, m->bundle);
+        m->bundle = NULL;
+    }
     member_free(&e->index, m);
 }
 

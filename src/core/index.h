@@ -73,6 +73,12 @@ uint64_t index_age_ms(const struct member *, const struct now *);
 /* Somebody named the member's present head and said how old it is. */
 void index_hear_age(struct member *, const struct now *, uint64_t age_ms);
 
+/* Whether a head is news, going by what is known of its author: its serial is
+ * above all that were accepted, or equal to the newest with a higher hash. The
+ * latter wakes no member that is gone. */
+bool index_is_newer(const struct member *, uint64_t serial,
+                    const struct hash *head);
+
 /*
  * A complete, verified head of a member's: takes it if it is newer than what
  * is held. `from` gave it (NULL: ourselves or the store). Tells the operator

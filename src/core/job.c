@@ -81,9 +81,22 @@ uint16_t job_pieces(size_t signed_len)
     return (uint16_t)item_piece_count((uint32_t)signed_len);
 }
 
+static size_t intro_len(bool spki)
+{
+    return ITEM_HEADER_LEN + ITEM_AGE_LEN +
+           (spki ? ITEM_HEADER_LEN + SPKI_LEN : 0);
+}
+
+static size_t piece_len(const struct object *object, uint16_t index)
+{
+    return ITEM_HEADER_LEN + ITEM_PIECE_FIXED_LEN +
+           item_piece_len((uint32_t)object->len, index);
+}
+
 void jobs_give(struct jobs *jobs, const struct bundle *b, uint64_t since,
                bool spki, uint32_t age_s)
 {
+    size_t used = ITEM_HEADER_LEN + ITEM_COOKIE_LEN + intro_len(spki);
     uint16_t pieces = job_pieces(b->head->len);
     struct job *intro = add(jobs, JOB_INTRO);
 
@@ -92,16 +105,19 @@ void jobs_give(struct jobs *jobs, const struct bundle *b, uint64_t since,
     intro->intro.head = object_ref(b->head);
     intro->intro.spki = spki;
     intro->intro.age_s = age_s;
-    for (uint16_t i = 0; i < pieces; i++)
+    for (uint16_t i = 0; i < pieces; i++) {
         jobs_piece(jobs, b->head, i);
+        used += piece_len(b->head, i);
+    }
     for (size_t k = 0; k < b->n; k++) {
         struct object *object = b->blocks[k];
 
-        if (object->serial <= since || object->len > PIECES_BLOCK_MAX)
-            continue;
         pieces = job_pieces(object->len);
-        for (uint16_t i = 0; i < pieces; i++)
-            jobs_piece(jobs, object, i);
+        if (object->serial <= since || pieces > 1 ||
+            used + piece_len(object, 0) > REQUEST_ITEMS_MAX)
+            continue;
+        jobs_piece(jobs, object, 0);
+        used += piece_len(object, 0);
     }
 }
 
@@ -191,11 +207,8 @@ static size_t put_array(const struct job *v, size_t n, enum item_type type,
 static bool put_intro(const struct job *job, struct writer *w)
 {
     const struct object *head = job->intro.head;
-    size_t need = ITEM_HEADER_LEN + ITEM_AGE_LEN;
 
-    if (job->intro.spki)
-        need += ITEM_HEADER_LEN + SPKI_LEN;
-    if (need > writer_room(w))
+    if (intro_len(job->intro.spki) > writer_room(w))
         return false;
     if (job->intro.spki)
         item_put_spki(w, head->author->spki);
@@ -206,10 +219,8 @@ static bool put_intro(const struct job *job, struct writer *w)
 static bool put_piece(const struct job *job, struct writer *w)
 {
     const struct object *object = job->piece.object;
-    size_t need = ITEM_HEADER_LEN + ITEM_PIECE_FIXED_LEN +
-                  item_piece_len((uint32_t)object->len, job->piece.index);
 
-    if (need > writer_room(w))
+    if (piece_len(object, job->piece.index) > writer_room(w))
         return false;
     item_put_piece(w, &object->hash, object->bytes, (uint32_t)object->len,
                    job->piece.index);

@@ -106,6 +106,7 @@ enum {
 
     /* -- effects of one event ---------------------------------------- */
     EFFECTS_MAX = 512,
+    EFFECTS_NO_NOTES = 128,    /* ... the last of which are not for notes */
     EFFECTS_BYTES = 96 * 1200, /* datagrams */
     ENTROPY_SIZE = 8448,       /* random bytes held for one event */
 };

@@ -60,8 +60,10 @@ int own_facts_refresh(struct engine *e, const struct now *now)
 
     if (err == KITH_OK && !own_says(&e->own, "facts", payload, len))
         err = own_sign_block(e, now, BLOCK_FACTS, "facts", payload, len);
-    if (err == KITH_ERR_FULL) {
-        log_msg(e->log, LOG_LEVEL_WARN, "facts are too long to be signed");
+    if (err == KITH_ERR_FULL || err == KITH_ERR_FORMAT ||
+        err == KITH_ERR_RANGE) {
+        log_msg(e->log, LOG_LEVEL_WARN, "facts cannot be signed: %s",
+                err_str(err));
         err = KITH_OK; /* the rest is signed all the same */
     }
     if (err == KITH_OK)

@@ -10,7 +10,7 @@
 enum {
     OUTBOX_MAX = 512,  /* jobs that wait for one peer */
     RETRY_MIN = 2000,  /* ms until a peer that failed is probed again */
-    RETRY_MAX = 60000, /* ... at most, doubling */
+    RETRY_MAX = 30000, /* ... at most, doubling: a heal takes no longer */
 };
 
 struct peer *peer_find(const struct engine *e, const struct node_id *id)
@@ -111,6 +111,15 @@ static void tell_no_answer(struct engine *e, struct peer *p,
     engine_note(out, NOTE_NO_ANSWER, &p->id, NULL, p->reason);
 }
 
+void peer_back_off(struct engine *e, const struct now *now, struct peer *p)
+{
+    p->retry_ms = p->retry_ms == 0 ? RETRY_MIN : p->retry_ms * 2;
+    if (p->retry_ms > RETRY_MAX)
+        p->retry_ms = RETRY_MAX;
+    p->dial_at =
+        instant_add_ms(now->mono, prng_jitter(&e->prng, p->retry_ms, 20));
+}
+
 void peer_set_state(struct engine *e, const struct now *now, struct peer *p,
                     enum peer_state state, const char *reason,
                     struct effects *out)
@@ -144,11 +153,7 @@ void peer_set_state(struct engine *e, const struct now *now, struct peer *p,
         request_end_peer(e, p);
         clear_outbox(p);
         p->reason = reason;
-        p->retry_ms = p->retry_ms == 0 ? RETRY_MIN : p->retry_ms * 2;
-        if (p->retry_ms > RETRY_MAX)
-            p->retry_ms = RETRY_MAX;
-        p->dial_at =
-            instant_add_ms(now->mono, prng_jitter(&e->prng, p->retry_ms, 20));
+        peer_back_off(e, now, p);
         tell_no_answer(e, p, out);
         break;
     }
@@ -330,6 +335,25 @@ void peer_head_rose(struct engine *e, const struct now *now,
         peer_set_state(e, now, p, PEER_OPEN, "", out);
         sync_begin(e, now, p);
     } else {
+        peer_set_state(e, now, p, PEER_IDLE, "", out);
+    }
+}
+
+void peer_heard(struct engine *e, const struct now *now,
+                const struct node_id *id, const struct addr *from,
+                struct effects *out)
+{
+    struct peer *p = peer_find(e, id);
+
+    if (!p || p->state != PEER_FAILED || p->calls > 0 ||
+        !instant_reached(now->mono,
+                         instant_add_ms(p->heard_at, DIAL_BACKOFF_MIN)))
+        return;
+    p->heard_at = now->mono;
+    if (peer_usable(p, now)) {
+        request_probe(e, now, p, out);
+    } else {
+        dial_forgive(e, from);
         peer_set_state(e, now, p, PEER_IDLE, "", out);
     }
 }

@@ -66,15 +66,16 @@ struct peer {
     /* dialling: addresses to try, in order */
     struct addr candidates[OWN_ADDRS_MAX + GOOD_ADDRS + 1];
     size_t n_candidates, next_candidate;
-    unsigned calls;         /* under way */
-    struct instant next_at; /* when to start the next candidate */
-    struct instant dial_at; /* IDLE, FAILED: when to dial again */
-    uint32_t retry_ms;      /* FAILED: grows */
-    const char *reason;     /* of FAILED */
-    bool told;              /* NOTE_NO_ANSWER was given */
-    bool bulk;              /* a bulk exchange is under way */
-    struct instant bulk_at; /* no other before */
-    UT_hash_handle hh;      /* by id */
+    unsigned calls;          /* under way */
+    struct instant next_at;  /* when to start the next candidate */
+    struct instant dial_at;  /* IDLE, FAILED: when to dial again */
+    uint32_t retry_ms;       /* FAILED: grows */
+    struct instant heard_at; /* FAILED: peer_heard() did something */
+    const char *reason;      /* of FAILED */
+    bool told;               /* NOTE_NO_ANSWER was given */
+    bool bulk;               /* a bulk exchange is under way */
+    struct instant bulk_at;  /* no other before */
+    UT_hash_handle hh;       /* by id */
 };
 
 struct engine;
@@ -122,6 +123,14 @@ void peer_head_rose(struct engine *, const struct now *, const struct member *,
 
 /* The wait for an answer before the n-th further try (0, 1, ...). */
 uint32_t peer_timeout_ms(const struct peer *, unsigned n, uint32_t lag_ms);
+
+/* Waits for longer than before until a peer that failed is tried again. */
+void peer_back_off(struct engine *, const struct now *, struct peer *);
+
+/* A request came from the node, at an address that it is known to have: if it
+ * failed us, it is tried again, at most every 10 s. */
+void peer_heard(struct engine *, const struct now *, const struct node_id *,
+                const struct addr *from, struct effects *);
 
 /* Takes over jobs (the list is empty afterwards); those that the peer will
  * be told anyway, or that do not fit, are dropped. */

@@ -69,8 +69,8 @@ static size_t group(const struct job *v, size_t n)
     size_t i, heavy = 0, wants = 0, announces = 0;
 
     for (i = 0; i < n && i < REQUEST_JOBS_MAX; i++) {
-        bool same = v[i].type == JOB_DESCRIBE && i > 0 &&
-                    v[i - 1].type == JOB_DESCRIBE;
+        bool same =
+            v[i].type == JOB_DESCRIBE && i > 0 && v[i - 1].type == JOB_DESCRIBE;
 
         wants += is_want(&v[i]);
         announces += v[i].type == JOB_ANNOUNCE;
@@ -124,14 +124,19 @@ static bool flush_one(struct engine *e, const struct now *now, struct peer *p,
     return true;
 }
 
+/* Whether the peer's outbox holds something that may leave. */
+static bool can_flush(const struct engine *e, const struct now *now,
+                      const struct peer *p)
+{
+    return p->outbox_n > 0 && p->inflight < REQUESTS_PER_PEER &&
+           e->requests.n < REQUESTS_MAX && peer_usable(p, now) &&
+           (p->state == PEER_OPEN || p->state == PEER_PROVEN);
+}
+
 void request_flush(struct engine *e, const struct now *now, struct peer *p,
                    struct effects *out)
 {
-    if (!peer_usable(p, now) ||
-        (p->state != PEER_OPEN && p->state != PEER_PROVEN))
-        return;
-    while (p->outbox_n > 0 && p->inflight < REQUESTS_PER_PEER &&
-           e->requests.n < REQUESTS_MAX && effects_room(out, 8))
+    while (can_flush(e, now, p) && effects_room(out, 8))
         if (!flush_one(e, now, p, out))
             break;
 }
@@ -197,7 +202,7 @@ void request_clear_all(struct engine *e)
         request_end(e, e->requests.list);
 }
 
-struct instant request_deadline(const struct engine *e)
+struct instant request_deadline(const struct engine *e, const struct now *now)
 {
     struct instant at = INSTANT_NEVER;
     struct request *r;
@@ -206,8 +211,7 @@ struct instant request_deadline(const struct engine *e)
     DL_FOREACH (e->requests.list, r)
         at = instant_min(at, r->due);
     HASH_ITER (hh, e->peers, p, next)
-        if (p->outbox_n > 0 && p->inflight < REQUESTS_PER_PEER &&
-            (p->state == PEER_OPEN || p->state == PEER_PROVEN))
+        if (can_flush(e, now, p))
             at = instant_min(at, p->outbox_at);
     return at;
 }

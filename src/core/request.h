@@ -52,7 +52,7 @@ void request_end(struct engine *, struct request *);
 void request_end_peer(struct engine *, struct peer *);
 void request_clear_all(struct engine *);
 
-struct instant request_deadline(const struct engine *);
+struct instant request_deadline(const struct engine *, const struct now *);
 void request_tick(struct engine *, const struct now *, struct effects *);
 
 #endif

@@ -85,14 +85,12 @@ static void small_first(struct jobs *jobs)
  * unless its cookie shows that it came from where it says. */
 static void answer(struct engine *e, const struct datagram *dg,
                    const struct exchange *x, const struct session_keys *keys,
-                   const uint8_t cookie[ITEM_COOKIE_LEN],
+                   const uint8_t cookie[ITEM_COOKIE_LEN], bool proved,
                    struct jobs *jobs, struct effects *out)
 {
     uint8_t items[ANSWER_ITEMS_MAX], iv[DGRAM_IV_LEN], root[TRIE_ROOT_LEN];
     uint8_t dgram[DGRAM_MAX];
     struct job_context ctx = {.set = &e->index.set, .root = root, .iv = x->iv};
-    bool proved =
-        x->has_cookie && secret_equal(x->cookie, cookie, ITEM_COOKIE_LEN);
     size_t room = proved ? ANSWER_ITEMS_MAX : seal_answer_room(dg->len);
     struct writer w;
     size_t n = 0, len = 0;
@@ -127,6 +125,7 @@ void responder_request(struct engine *e, const struct now *now,
     struct jobs jobs = {.n = 0};
     struct exchange x = {.from = &a, .iv = iv};
     size_t n = 0;
+    int err;
 
     if (!epoch) {
         send_reset(e, now, dg, d, out);
@@ -142,11 +141,18 @@ void responder_request(struct engine *e, const struct now *now,
         goto wipe;
     }
     e->heard = true;
-    if (exchange_take(e, now, &x, items, n, &jobs, out) != KITH_OK)
+    err = exchange_take(e, now, &x, items, n, &jobs, out);
+    if (err != KITH_OK) {
         e->counters[COUNT_MALFORMED]++;
-    else if (secrets_cookie(&e->secrets, e->kdf, &a, &dg->from, cookie) ==
-             KITH_OK)
-        answer(e, dg, &x, &keys, cookie, &jobs, out);
+    } else if (secrets_cookie(&e->secrets, e->kdf, &a, &dg->from, cookie) ==
+               KITH_OK) {
+        bool proved =
+            x.has_cookie && secret_equal(x.cookie, cookie, ITEM_COOKIE_LEN);
+
+        answer(e, dg, &x, &keys, cookie, proved, &jobs, out);
+        if (proved)
+            peer_heard(e, now, &a, &dg->from, out);
+    }
     jobs_clear(&jobs);
 wipe:
     secret_wipe(&keys, sizeof keys);

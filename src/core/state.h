@@ -82,7 +82,8 @@ void engine_retire(struct engine *, struct bundle *);
 /* Our root, of protocol section 8. */
 void engine_root(const struct engine *, uint8_t out[TRIE_ROOT_LEN]);
 
-/* Tells the operator. name and text may be NULL. */
+/* Tells the operator, unless others have so much to say that it would take
+ * the room of what must not be lost. name and text may be NULL. */
 void engine_note(struct effects *, enum note_type, const struct node_id *,
                  const char *name, const char *text);
 
