@@ -127,6 +127,8 @@ void index_set_life(struct engine *e, const struct now *now, struct member *m,
     }
     m->life = life;
     index->version++;
+    if (life != LIFE_CACHED)
+        keep_node(m, now, out);
     if (node_id_equal(&m->id, &e->self))
         return;
     if (life == LIFE_LIVE)
@@ -135,8 +137,6 @@ void index_set_life(struct engine *e, const struct now *now, struct member *m,
         engine_note(out, NOTE_LEFT, &m->id, NULL, NULL);
     else if (life == LIFE_GONE)
         engine_note(out, NOTE_GONE, &m->id, NULL, NULL);
-    if (life != LIFE_CACHED)
-        keep_node(m, now, out);
 }
 
 uint64_t index_age_ms(const struct member *m, const struct now *now)
