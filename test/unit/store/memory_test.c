@@ -84,11 +84,11 @@ static void test_fails_at_each_write(void **state)
         prng_seed(&p, n);
         for (int i = 0; i < 200 && err == KITH_OK; i++) {
             err = some_change(&p, f->store, &now);
-            if (err == KITH_OK && i % 7 == 0) {
-                err = store_commit(f->store);
-                if (err == KITH_OK)
-                    kept = now;
-            }
+            if (err != KITH_OK || i % 7 != 0)
+                continue;
+            err = store_commit(f->store);
+            if (err == KITH_OK)
+                kept = now;
         }
         assert_int_equal(err, KITH_ERR_IO);
         assert_int_equal(store_state(f->store), STORE_MEMORY);

@@ -94,6 +94,12 @@ static void disk_power_cut(struct prng *p)
     scratch_patch(disk.dir, "vault", 0, disk.durable, FILE_SIZE);
 }
 
+static void disk_maybe_power_cut(struct prng *p)
+{
+    if (prng_below(p, 2) == 0)
+        disk_power_cut(p);
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -496,8 +502,7 @@ static void test_never_goes_back(void **state)
                 safe = tried;
             if (prng_below(&p, 3) == 0) {
                 vault_close(vault);
-                if (prng_below(&p, 2) == 0)
-                    disk_power_cut(&p);
+                disk_maybe_power_cut(&p);
                 vault = open_vault();
                 value = get(vault, &len);
                 assert_in_range(value, safe, tried);
