@@ -49,7 +49,7 @@ static void on_store_log(void *arg, int level, const char *line)
 {
     struct agent *a = arg;
 
-    log_msg(a->log, level, "%s", line);
+    log_msg(a->log, (enum log_level)level, "%s", line);
 }
 
 static int open_mesh_id(struct agent *a)
@@ -95,6 +95,7 @@ static int open_identity(struct agent *a, struct agent_start *out)
 
 static int open_files(struct agent *a, struct agent_start *out)
 {
+    struct node_id self;
     int err = vault_open(&a->vault, a->conf->state);
 
     if (err == KITH_ERR_MODE)
@@ -112,7 +113,8 @@ static int open_files(struct agent *a, struct agent_start *out)
                     a->conf->state);
     if (err != KITH_OK)
         return fail(out, err, "%s/kith.db: %s", a->conf->state, err_str(err));
-    keep_init(&a->keep, a->store);
+    key_id(a->keyfile.key, &self);
+    keep_init(&a->keep, a->store, &self);
     return KITH_OK;
 }
 

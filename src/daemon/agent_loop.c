@@ -150,6 +150,7 @@ static void carry_out(struct agent *a)
         if (effects->v[i].type == EFFECT_VAULT)
             vault = &effects->v[i];
     }
+    keep_flush(&a->keep, &now);
     /* Last: its result is an event, which ends what the others borrow. */
     if (vault)
         write_vault(a, vault);

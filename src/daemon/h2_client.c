@@ -547,8 +547,8 @@ void h2_client_free(struct h2_client *client)
 
     if (client == NULL)
         return;
-    DL_FOREACH_SAFE(client->calls, call, next)
-    call_free(call);
+    DL_FOREACH_SAFE (client->calls, call, next)
+        call_free(call);
     nghttp2_session_callbacks_del(client->callbacks);
     nghttp2_option_del(client->option);
     free(client);

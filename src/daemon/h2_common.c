@@ -134,9 +134,13 @@ static bool end_by_tls(struct h2_link *link, enum tls_io io)
 
 static bool end_by_nghttp2(struct h2_link *link, int rc)
 {
-    link->hooks->end(link->arg,
-                     rc == NGHTTP2_ERR_NOMEM ? H2_END_MEMORY : H2_END_PROTOCOL,
-                     nghttp2_strerror(rc));
+    enum h2_end why = H2_END_PROTOCOL;
+
+    if (rc == NGHTTP2_ERR_NOMEM)
+        why = H2_END_MEMORY;
+    else if (rc == NGHTTP2_ERR_FLOODED)
+        why = H2_END_FLOOD;
+    link->hooks->end(link->arg, why, nghttp2_strerror(rc));
     return false;
 }
 

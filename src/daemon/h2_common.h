@@ -53,7 +53,8 @@ enum h2_end {
     H2_END_CLEAN,    /* the session is over, or the other side said goodbye */
     H2_END_LOST,     /* reset, or end of file without a goodbye */
     H2_END_TLS,      /* TLS failed; link->tls says why */
-    H2_END_PROTOCOL, /* what came was not HTTP/2, or too much of it */
+    H2_END_PROTOCOL, /* what came was not HTTP/2 */
+    H2_END_FLOOD,    /* more came than a peer has any need to send */
     H2_END_MEMORY,   /* out of memory */
 };
 

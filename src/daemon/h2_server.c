@@ -123,7 +123,7 @@ static void on_end(void *arg, enum h2_end why, const char *reason)
     }
     if (conn->link.session == NULL)
         counters->tls_failed++;
-    else if (conn->streams.flooded)
+    else if (why == H2_END_FLOOD || conn->streams.flooded)
         counters->floods++;
     else if (why == H2_END_PROTOCOL || why == H2_END_TLS ||
              conn->streams.broken)
@@ -182,8 +182,7 @@ static bool source_full(const struct h2_server *server, const struct addr *from)
 
     if (addr_is_loopback(from) && !server->opts.cap_loopback)
         return false;
-    DL_FOREACH(server->conns, conn)
-    {
+    DL_FOREACH (server->conns, conn) {
         if (same_source(&conn->streams.from, from))
             n++;
     }
@@ -359,8 +358,8 @@ void h2_server_free(struct h2_server *server)
 
     if (server == NULL)
         return;
-    DL_FOREACH_SAFE(server->conns, conn, next)
-    conn_free(conn);
+    DL_FOREACH_SAFE (server->conns, conn, next)
+        conn_free(conn);
     for (size_t i = 0; i < server->n_listeners; i++) {
         event_del(&server->listeners[i].readable);
         event_del(&server->listeners[i].resume);

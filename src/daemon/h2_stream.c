@@ -438,6 +438,6 @@ void h2_streams_free(struct h2_streams *streams)
 {
     struct h2_stream *s, *next;
 
-    DL_FOREACH_SAFE(streams->list, s, next)
-    stream_free(s);
+    DL_FOREACH_SAFE (streams->list, s, next)
+        stream_free(s);
 }

@@ -12,10 +12,11 @@ enum {
 
 static const char alive_key[] = "alive_unix_ms";
 
-void keep_init(struct keep *k, struct store *store)
+void keep_init(struct keep *k, struct store *store, const struct node_id *self)
 {
     memset(k, 0, sizeof *k);
     k->store = store;
+    k->self = *self;
 }
 
 static void touched(struct keep *k, const struct now *now)
@@ -94,6 +95,8 @@ void keep_effect(struct keep *k, const struct now *now,
     switch (effect->type) {
     case EFFECT_KEEP:
         put_bundle(k, effect->keep.now, effect->keep.before);
+        if (node_id_equal(&effect->keep.now->author->id, &k->self))
+            k->urgent = true;
         break;
     case EFFECT_KEEP_NODE:
         put_node(k, now, effect);
@@ -134,7 +137,13 @@ static void commit(struct keep *k, const struct now *now)
 {
     store_meta_put(k->store, alive_key, now->unix_ms);
     store_commit(k->store); /* trouble shows in store_state() */
-    k->dirty = false;
+    k->dirty = k->urgent = false;
+}
+
+void keep_flush(struct keep *k, const struct now *now)
+{
+    if (k->urgent)
+        commit(k, now);
 }
 
 void keep_tick(struct keep *k, const struct now *now,

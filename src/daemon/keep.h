@@ -10,15 +10,22 @@
  * rows, and how an engine gets them back at the start.
  */
 struct keep {
-    struct store *store;   /* borrowed */
+    struct store *store; /* borrowed */
+    struct node_id self;
+    bool urgent;           /* something of our own waits for a commit */
     bool dirty;            /* something waits for a commit */
     struct instant commit; /* when to commit */
 };
 
-void keep_init(struct keep *, struct store *);
+/* self: the own node. What others said, others hold; what this node said may
+ * be held nowhere else, so it is committed at once. */
+void keep_init(struct keep *, struct store *, const struct node_id *self);
 
 /* Takes one effect of a kind that is to be kept; others are ignored. */
 void keep_effect(struct keep *, const struct now *, const struct effect *);
+
+/* Commits what is urgent: after the effects of an event. */
+void keep_flush(struct keep *, const struct now *);
 
 /* Commits when it is time, tries a disk in trouble again, and then puts
  * everything that the engine holds. To be called every second or so. */

@@ -25,7 +25,7 @@ enum {
 static void write_log(void *arg, int level, const char *line)
 {
     (void)arg;
-    fprintf(stderr, "kithd: %s: %s\n", log_level_name(level), line);
+    fprintf(stderr, "kithd: %s: %s\n", log_level_name((enum log_level)level), line);
 }
 
 /* --init: makes the identity, says which, and ends. */
