@@ -10,6 +10,7 @@
 /* The answer to a bulk request while it is pulled. What it gives is taken
  * from the set as it is at that moment, in the order of ids. */
 struct bulk_reply {
+    struct node_id to;
     struct bulk_serial *have; /* ascending by id, owned */
     size_t n_have, at_have;
     bool has_have;
@@ -82,6 +83,7 @@ static int start(struct engine *e, const struct now *now, struct peer *p,
     }
     bulk_reader_init(call->reader, BULK_LIST_MAX);
     call->give->bulk = true;
+    call->heads_before = e->counters[COUNT_HEADS_ACCEPTED];
     p->bulk = true;
     p->bulk_at = instant_add_ms(now->mono, BULK_PAUSE);
     e->counters[COUNT_BULK_OUT]++;
@@ -245,6 +247,7 @@ static void take_record(struct engine *e, const struct now *now,
             e->counters[COUNT_UNWANTED]++;
         else if (err != KITH_OK)
             e->counters[COUNT_BLOCKS_REFUSED]++;
+        give->refused += err != KITH_OK && err != KITH_ERR_STALE;
         break;
     default:
         break;
@@ -287,6 +290,8 @@ int bulk_data(struct engine *e, const struct now *now, struct call *call,
             take_want_list(e, now, call, &record);
         else
             take_record(e, now, call->give, &record, out);
+        if (call->give->refused > BULK_REFUSED_MAX)
+            return KITH_ERR_UNWANTED;
     }
     return err == KITH_ERR_NOTFOUND ? KITH_OK : err;
 }
@@ -295,15 +300,16 @@ void bulk_done(struct engine *e, const struct now *now, struct call *call,
                const struct call_result *r, struct effects *out)
 {
     struct peer *p = peer_find(e, &call->peer);
-    bool whole =
-        r->outcome == CALL_OK && bulk_reader_finish(call->reader) == KITH_OK;
+    bool gained = r->outcome == CALL_OK &&
+                  bulk_reader_finish(call->reader) == KITH_OK &&
+                  e->counters[COUNT_HEADS_ACCEPTED] > call->heads_before;
 
     (void)out;
     dial_end_call(e, call);
     if (!p)
         return;
     p->bulk = false;
-    p->bulk_at = whole ? now->mono : instant_add_ms(now->mono, BULK_PAUSE);
+    p->bulk_at = gained ? now->mono : instant_add_ms(now->mono, BULK_PAUSE);
     if (peer_active(e, p))
         p->sync_at = now->mono;
 }
@@ -348,6 +354,8 @@ static int take_request(struct engine *e, const struct now *now,
             /* what does not fit one event comes by the next sync */
             take_record(e, now, &give, &record, out);
         }
+        if (err == KITH_OK && give.refused > BULK_REFUSED_MAX)
+            err = KITH_ERR_UNWANTED;
         if (err != KITH_OK)
             break;
     }
@@ -355,6 +363,15 @@ static int take_request(struct engine *e, const struct now *now,
         err = bulk_reader_finish(&reader);
     bulk_reader_free(&reader);
     return err;
+}
+
+/* One at a time for each node, so that a slow reader is in nobody's way. */
+static bool is_served(const struct engine *e, const struct node_id *a)
+{
+    for (size_t i = 0; i < e->bulk.replies; i++)
+        if (node_id_equal(&e->bulk.to[i], a))
+            return true;
+    return false;
 }
 
 int engine_bulk_open(struct engine *e, const struct now *now,
@@ -366,13 +383,14 @@ int engine_bulk_open(struct engine *e, const struct now *now,
 
     *out_reply = NULL;
     engine_begin(e);
-    if (e->bulk.replies >= BULK_REPLIES_MAX)
+    if (e->bulk.replies >= BULK_REPLIES_MAX || is_served(e, a))
         return KITH_ERR_BUDGET;
     reply = calloc(1, sizeof *reply);
     if (!reply)
         return KITH_ERR_NOMEM;
     e->counters[COUNT_BULK_IN]++;
-    e->bulk.replies++;
+    reply->to = *a;
+    e->bulk.to[e->bulk.replies++] = *a;
     err = take_request(e, now, reply, a, body, n, out);
     engine_finish(e, now, out);
     if (err != KITH_OK) {
@@ -388,7 +406,11 @@ void engine_bulk_close(struct engine *e, struct bulk_reply *reply)
     if (!reply)
         return;
     assert(e->bulk.replies > 0);
-    e->bulk.replies--;
+    for (size_t i = 0; i < e->bulk.replies; i++)
+        if (node_id_equal(&e->bulk.to[i], &reply->to)) {
+            e->bulk.to[i] = e->bulk.to[--e->bulk.replies];
+            break;
+        }
     bundle_unref(reply->giving);
     free(reply->have);
     free(reply->want);

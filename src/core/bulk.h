@@ -9,7 +9,8 @@
 /* The bulk exchange (protocol section 5.2), both sides. */
 
 struct bulk {
-    size_t replies; /* being served */
+    struct node_id to[BULK_REPLIES_MAX]; /* replies being served: to whom */
+    size_t replies;
 };
 
 struct engine;

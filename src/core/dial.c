@@ -34,6 +34,7 @@ void dial_forget_failures(struct engine *e, const struct now *now)
         }
     for (size_t i = 0; i < e->dial.n_peers; i++)
         e->dial.peers[i].at = now->mono;
+    e->dial.n_mine = 0; /* addresses may have moved */
 }
 
 static void close_call(struct call *call)
@@ -266,7 +267,8 @@ static void give_up(struct engine *e, const struct now *now, struct peer *p,
                     const char *reason, struct effects *out)
 {
     p->next_at = INSTANT_NEVER;
-    if (p->state == PEER_OPEN || p->state == PEER_PROVEN) {
+    if ((p->state == PEER_OPEN || p->state == PEER_PROVEN) &&
+        peer_usable(p, now)) {
         /* a renewal: the old session is still good */
         p->session.renew = instant_add_ms(now->mono, DIAL_BACKOFF_MIN);
         return;
@@ -336,8 +338,8 @@ static bool session_made(struct engine *e, const struct now *now,
         (call->has_peer && !node_id_equal(&call->peer, &r->peer)))
         return false;
     p = peer_get(e, now, &r->peer);
-    if (!p || peer_take_grant(e, now, p, r->grant, &call->to, &r->local) !=
-                  KITH_OK)
+    if (!p ||
+        peer_take_grant(e, now, p, r->grant, &call->to, &r->local) != KITH_OK)
         return false;
     dial_forgive(e, &call->to);
     e->heard = true;

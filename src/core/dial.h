@@ -21,7 +21,7 @@ struct call { /* an HTTPS call under way */
     struct node_id peer;
     struct bulk_reader *reader; /* bulk: of the answer */
     struct give_context *give;  /* bulk */
-    bool ended;                 /* bulk: END has come */
+    uint64_t heads_before;      /* bulk: heads accepted until it began */
 };
 
 struct backoff { /* of one destination */

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 
+#include "base/addr.h"
 #include "core/state.h"
 
 void discovery_init(struct engine *e, const struct now *now)
@@ -113,7 +114,7 @@ static size_t rank(struct engine *e, const uint8_t nonce[DGRAM_NONCE_LEN],
 
 static size_t hints_allowed(uint8_t k)
 {
-    return k < 16 ? (size_t)HINT_RANK << k : SIZE_MAX;
+    return (size_t)HINT_RANK << (k < HINT_RANK_SHIFT ? k : HINT_RANK_SHIFT);
 }
 
 void discovery_beacon(struct engine *e, const struct now *now,
@@ -168,6 +169,11 @@ void discovery_hint(struct engine *e, const struct now *now,
         memcmp(h->tag, e->tag, sizeof e->tag) != 0)
         return;
     to.port = h->port;
+    /* Anybody on the link has seen the nonce: nobody may aim us elsewhere. */
+    if (!nets_on_link(&e->nets, &dg->from, dg->ifindex) ||
+        !(nets_may_dial(&e->nets, &to, e->config.port) ||
+          addr_is_link_local(&to)))
+        return;
     dial_found(e, now, &to);
 }
 

@@ -250,6 +250,8 @@ static void take_answer(struct engine *e, const struct now *now,
     }
     rtt_us = now->mono.us - r->sent[try].us;
     x.from = &p->id;
+    for (size_t i = 0; i < r->n; i++)
+        x.wanted_head = x.wanted_head || r->jobs[i].type == JOB_WANT_HEAD;
     request_end(e, r);
     peer_answered(e, now, p, rtt_us, out);
     if (exchange_take(e, now, &x, items, n, &jobs, out) == KITH_OK)
@@ -274,8 +276,7 @@ static void take_reset(struct engine *e, const struct now *now,
     request_end_peer(e, p);
     peer_end_session(p);
     dial_cancel(e, p, out);
-    if (p->state != PEER_IDLE && p->state != PEER_DIALING)
-        peer_set_state(e, now, p, PEER_IDLE, "", out);
+    peer_set_state(e, now, p, PEER_IDLE, "", out);
 }
 
 void engine_datagram(struct engine *e, const struct now *now,
@@ -399,6 +400,7 @@ void engine_woke(struct engine *e, const struct now *now, uint64_t slept_ms,
 
     engine_begin(e);
     index_slept(e, now, slept_ms, out);
+    own_flags(e, now, 0, HEAD_AWAY, out); /* we are back */
     request_clear_all(e);
     HASH_ITER (hh, e->peers, p, next)
         if (p->state == PEER_SUSPECT) {

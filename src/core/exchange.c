@@ -71,7 +71,7 @@ static void take_leaves(struct taking *t, const struct item *item)
                 break;
         }
         if (!fetch_learn(t->e, t->now, &lack->id, leaf.serial, lack->since == 0,
-                         t->x->from, t->jobs, t->out))
+                         &t->give, t->jobs, t->out))
             tell_farewell(t, &leaf);
     }
     if (diff.giving_n > 0 && !t->x->answer)
@@ -95,8 +95,8 @@ static void take_announce(struct taking *t, const struct item *item)
                    memcmp(m->bundle->head->hash.b, a.hash8, HASH8_LEN) != 0;
         if (!m && !index_has_room(&t->e->index))
             full = true;
-        fetch_learn(t->e, t->now, &a.id, a.serial, conflict, t->x->from,
-                    t->jobs, t->out);
+        fetch_learn(t->e, t->now, &a.id, a.serial, conflict, &t->give, t->jobs,
+                    t->out);
     }
     if (full)
         jobs_full(t->jobs);
@@ -210,6 +210,23 @@ static void take_item(struct taking *t, const struct item *item)
     }
 }
 
+/* What we asked for may have come later in the same message. */
+static void drop_fulfilled(struct taking *t)
+{
+    struct jobs *jobs = t->jobs;
+    size_t kept = 0;
+
+    for (size_t i = 0; i < jobs->n; i++) {
+        const struct job *job = &jobs->v[i];
+
+        if (job->type != JOB_WANT_PIECE ||
+            gather_lacks(t->e, t->x->from, &job->want_piece.hash,
+                         job->want_piece.index))
+            jobs->v[kept++] = *job;
+    }
+    jobs->n = kept; /* a want holds no reference */
+}
+
 int exchange_take(struct engine *e, const struct now *now, struct exchange *x,
                   const uint8_t *items, size_t n, struct jobs *jobs,
                   struct effects *out)
@@ -217,7 +234,7 @@ int exchange_take(struct engine *e, const struct now *now, struct exchange *x,
     struct taking t = {.e = e,
                        .now = now,
                        .x = x,
-                       .give = {.from = x->from},
+                       .give = {.from = x->from, .request = x->answer},
                        .jobs = jobs,
                        .out = out};
     struct cursor c;
@@ -233,8 +250,9 @@ int exchange_take(struct engine *e, const struct now *now, struct exchange *x,
     cursor_init(&c, items, n);
     while (item_next(&c, &item) == KITH_OK)
         take_item(&t, &item);
+    drop_fulfilled(&t);
     /* A head that did not fit beside its SPKI and AGE: ask for it by hash. */
-    if (x->answer && t.give.has_age && !t.has_piece)
+    if (x->wanted_head && t.give.has_age && !t.has_piece)
         jobs_want_piece(jobs, &t.give.age_of, 0);
     return KITH_OK;
 }

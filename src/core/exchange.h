@@ -12,7 +12,8 @@
 struct exchange {
     const struct node_id *from;
     const uint8_t *iv; /* of the request */
-    bool answer;       /* the items are those of an answer */
+    bool answer;       /* the items are those of an answer ... */
+    bool wanted_head;  /* ... to a request that asked for a head */
 
     /* What was found: */
     bool has_root;

@@ -41,13 +41,29 @@ void fetch_end(struct engine *e, const struct node_id *author)
         drop(e, f);
 }
 
-void fetch_source_add(struct fetch_sources *s, const struct node_id *id)
+static bool is_ours(const struct engine *e, const struct node_id *id)
 {
+    const struct peer *p = peer_find(e, id);
+
+    return p && p->session.valid && peer_active(e, p);
+}
+
+void fetch_source_add(struct engine *e, struct fetch_sources *s,
+                      const struct node_id *id)
+{
+    size_t at = 0;
+
     for (size_t i = 0; i < s->n; i++)
         if (node_id_equal(&s->v[i], id))
             return;
-    if (s->n < FETCH_SOURCES)
+    if (s->n < FETCH_SOURCES) {
         s->v[s->n++] = *id;
+        return;
+    }
+    while (at < s->n && is_ours(e, &s->v[at]))
+        at++;
+    if (at < s->n && is_ours(e, id))
+        s->v[at] = *id;
 }
 
 struct peer *fetch_source_next(struct engine *e, const struct now *now,
@@ -71,19 +87,23 @@ static struct instant turn_end(const struct fetch_turn *t,
     return instant_add_ms(now->mono, (uint64_t)FETCH_AGAIN << t->tries);
 }
 
-bool fetch_turn_may_ask(const struct fetch_turn *t, const struct now *now,
-                        const struct node_id *from)
+bool fetch_turn_may_ask(const struct engine *e, const struct fetch_turn *t,
+                        const struct now *now, const struct node_id *from)
 {
     return t->open || instant_reached(now->mono, t->again) ||
-           node_id_equal(&t->asked, from);
+           node_id_equal(&t->asked, from) ||
+           (is_ours(e, from) && !is_ours(e, &t->asked));
 }
 
 void fetch_turn_ask(struct fetch_turn *t, const struct now *now,
                     const struct node_id *from)
 {
+    /* Who names it again and again does not get a longer turn by that. */
+    if (t->open || instant_reached(now->mono, t->again) ||
+        !node_id_equal(&t->asked, from))
+        t->again = turn_end(t, now);
     t->asked = *from;
     t->open = false;
-    t->again = turn_end(t, now);
 }
 
 bool fetch_turn_next(struct fetch_turn *t)
@@ -115,6 +135,14 @@ static bool is_news(struct engine *e, const struct now *now,
         /* Somebody counts it: then the copy from the store counts, too. */
         if (m->life == LIFE_CACHED)
             index_set_life(e, now, m, LIFE_LIVE, out);
+        /* Gone by hearsay only: somebody counts it, and we have not waited
+         * for it long enough ourselves. */
+        if (m->life == LIFE_GONE && !conflict &&
+            instant_since_ms(now->mono, m->heard) <
+                (uint64_t)LEASES_TO_GONE * m->lease_s * 1000) {
+            m->age_ms = 0;
+            index_set_life(e, now, m, LIFE_LIVE, out);
+        }
         return conflict && m->life == LIFE_LIVE;
     }
     return serial > m->floor;
@@ -133,29 +161,57 @@ static void ask(struct engine *e, const struct now *now, struct fetch *f,
     fetch_turn_ask(&f->turn, now, from);
 }
 
+/* Whether a want more may be noted because of `from`. Those whom we did not
+ * choose ourselves have half of the table at most, and a share each; and they
+ * give way to those whom we did. */
+static bool make_room(struct engine *e, const struct node_id *from)
+{
+    struct fetch *f, *next, *foreign = NULL;
+    size_t foreigners = 0, same = 0;
+
+    HASH_ITER (hh, e->fetch.wants, f, next) {
+        if (is_ours(e, &f->by))
+            continue;
+        foreign = f;
+        foreigners++;
+        same += node_id_equal(&f->by, from);
+    }
+    if (!is_ours(e, from))
+        return foreigners < FETCHES_MAX / 2 && same < FETCHES_SOURCE &&
+               HASH_COUNT(e->fetch.wants) < FETCHES_MAX;
+    if (HASH_COUNT(e->fetch.wants) < FETCHES_MAX)
+        return true;
+    if (!foreign)
+        return false;
+    drop(e, foreign);
+    return true;
+}
+
 bool fetch_learn(struct engine *e, const struct now *now,
                  const struct node_id *id, uint64_t serial, bool conflict,
-                 const struct node_id *from, struct jobs *jobs,
+                 const struct give_context *give, struct jobs *jobs,
                  struct effects *out)
 {
+    const struct node_id *from = give->from;
     struct pending *pending = gather_pending(e, id);
     struct fetch *f = find(e, id);
 
     if (!is_news(e, now, id, serial, conflict, out))
         return false;
     if (pending && pending->head->serial >= serial) {
-        fetch_source_add(&pending->sources, from);
-        if (fetch_turn_may_ask(&pending->turn, now, from))
-            gather_ask(e, now, pending, from, jobs);
+        fetch_source_add(e, &pending->sources, from);
+        if (fetch_turn_may_ask(e, &pending->turn, now, from))
+            gather_ask(e, now, pending, give, jobs, out);
         return true;
     }
     if (!f) {
-        if (HASH_COUNT(e->fetch.wants) >= FETCHES_MAX)
+        if (!make_room(e, from))
             return true; /* interesting, but later */
         f = calloc(1, sizeof *f);
         if (!f)
             return true;
         f->id = *id;
+        f->by = *from;
         f->turn.again = now->mono;
         HASH_ADD(hh, e->fetch.wants, id, NODE_ID_LEN, f);
         if (!table_added(f)) {
@@ -163,13 +219,10 @@ bool fetch_learn(struct engine *e, const struct now *now,
             return true;
         }
     }
-    if (serial > f->serial) {
+    if (serial > f->serial)
         f->serial = serial;
-        f->sources.n = 0;
-        f->turn.tries = 0;
-    }
-    fetch_source_add(&f->sources, from);
-    if (fetch_turn_may_ask(&f->turn, now, from) && jobs->n < JOBS_MAX)
+    fetch_source_add(e, &f->sources, from);
+    if (fetch_turn_may_ask(e, &f->turn, now, from) && jobs->n < JOBS_MAX)
         ask(e, now, f, from, jobs);
     return true;
 }

@@ -41,7 +41,8 @@ struct fetch_turn {
 
 struct fetch { /* a want */
     struct node_id id;
-    uint64_t serial; /* the highest that somebody named */
+    struct node_id by; /* who named it first */
+    uint64_t serial;   /* the highest that somebody named */
     struct fetch_sources sources;
     struct fetch_turn turn;
     UT_hash_handle hh; /* by id */
@@ -56,12 +57,14 @@ struct engine;
 void fetch_clear_all(struct engine *);
 
 /*
- * `from` holds (id, serial) complete. Adds to *jobs what to ask it for, if
- * that is wanted and no other was asked just now. `conflict`: the serials are
- * equal, but not the hashes. Returns whether it is of interest at all.
+ * Who gives (struct give_context) holds (id, serial) complete. Adds to *jobs
+ * what to ask it for, if that is wanted and no other was asked just now.
+ * `conflict`: the serials are equal, but not the hashes. Returns whether it is
+ * of interest at all.
  */
+struct give_context;
 bool fetch_learn(struct engine *, const struct now *, const struct node_id *id,
-                 uint64_t serial, bool conflict, const struct node_id *from,
+                 uint64_t serial, bool conflict, const struct give_context *,
                  struct jobs *, struct effects *);
 
 /* Whether a head of that author's is wanted, and the want's end. */
@@ -72,8 +75,8 @@ struct instant fetch_deadline(const struct engine *);
 void fetch_tick(struct engine *, const struct now *, struct effects *);
 
 /* Whether `from`, who names it, is to be asked now. */
-bool fetch_turn_may_ask(const struct fetch_turn *, const struct now *,
-                        const struct node_id *from);
+bool fetch_turn_may_ask(const struct engine *, const struct fetch_turn *,
+                        const struct now *, const struct node_id *from);
 /* It is. */
 void fetch_turn_ask(struct fetch_turn *, const struct now *,
                     const struct node_id *from);
@@ -82,8 +85,10 @@ bool fetch_turn_next(struct fetch_turn *);
 /* There is nobody whom we could ask. */
 void fetch_turn_wait(struct fetch_turn *, const struct now *);
 
-/* Adds a source; one that is there already stays where it is. */
-void fetch_source_add(struct fetch_sources *, const struct node_id *);
+/* Adds a source; one that is there already stays where it is. When they are
+ * full a peer of ours takes the place of somebody whom we could not ask. */
+void fetch_source_add(struct engine *, struct fetch_sources *,
+                      const struct node_id *);
 /* The next source that we have a working session with, or NULL. */
 struct peer *fetch_source_next(struct engine *, const struct now *,
                                struct fetch_sources *);

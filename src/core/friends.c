@@ -50,13 +50,18 @@ static void befriend(struct engine *e, const struct now *now,
 
     HASH_ITER (hh, e->peers, p, next)
         p->friend = false;
+    /* First those that are there: making others may push some out. */
+    for (size_t i = 0; i < n; i++) {
+        p = peer_find(e, &v[i].ident->id);
+        if (p)
+            p->friend = true;
+    }
     e->friends.n = 0;
     for (size_t i = 0; i < n; i++) {
         p = peer_get(e, now, &v[i].ident->id);
         if (!p)
             continue;
-        if (!p->friend)
-            e->friends.n++;
+        e->friends.n++;
         p->friend = true;
         p->ring = v[i].ring;
         if (p->sync_at.us == INSTANT_NEVER.us && peer_usable(p, now))

@@ -6,6 +6,10 @@
 
 #include "core/state.h"
 
+enum {
+    GATHER_BULK = 2000, /* ms until another is asked for a large block */
+};
+
 /* -- heads that wait for blocks ------------------------------------------ */
 
 struct pending *gather_pending(const struct engine *e,
@@ -17,8 +21,18 @@ struct pending *gather_pending(const struct engine *e,
     return p;
 }
 
-static void pending_drop(struct pending *p)
+static void lack_close(struct engine *e, struct lack *lack)
 {
+    if (lack->open)
+        HASH_DEL(e->gather.lacks, lack);
+    lack->open = false;
+}
+
+static void pending_drop(struct engine *e, struct pending *p)
+{
+    for (size_t i = 0; i < p->n_lacks; i++)
+        lack_close(e, &p->lacks[i]);
+    free(p->lacks);
     for (size_t i = 0; i < p->n; i++)
         object_unref(p->blocks[i]);
     object_unref(p->head);
@@ -28,7 +42,7 @@ static void pending_drop(struct pending *p)
 static void pending_free(struct engine *e, struct pending *p)
 {
     HASH_DEL(e->gather.pendings, p);
-    pending_drop(p);
+    pending_drop(e, p);
 }
 
 static void partial_free(struct engine *e, struct partial *p)
@@ -87,6 +101,58 @@ static void collect(struct engine *e, struct pending *p)
     }
 }
 
+/* Puts what a pending head lacks into the table. */
+static int open_lacks(struct engine *e, struct pending *p)
+{
+    struct head head;
+    struct head_iter it;
+    struct head_entry entry;
+
+    if (p->missing == 0)
+        return KITH_OK;
+    p->lacks = calloc(p->missing, sizeof *p->lacks);
+    if (!p->lacks)
+        return KITH_ERR_NOMEM;
+    object_head(p->head, &head);
+    it = head_entries(&head);
+    for (size_t i = 0; head_entry_next(&it, &entry); i++) {
+        struct lack *lack = &p->lacks[p->n_lacks];
+
+        if (p->blocks[i])
+            continue;
+        lack->hash = entry.hash;
+        lack->pending = p;
+        lack->at = i;
+        lack->size = entry.size;
+        HASH_ADD(hh, e->gather.lacks, hash, HASH_LEN, lack);
+        if (!table_added(lack))
+            return KITH_ERR_NOMEM;
+        lack->open = true;
+        p->n_lacks++;
+    }
+    return KITH_OK;
+}
+
+/* Room for one more: first of authors who are no members, then the oldest. */
+static void drop_least_wanted(struct engine *e)
+{
+    struct pending *p, *next, *worst = NULL;
+    bool worst_known = true;
+
+    HASH_ITER (hh, e->gather.pendings, p, next) {
+        const struct member *m = index_find(&e->index, &p->author);
+        bool known = m && m->bundle;
+
+        if (!worst || (worst_known && !known) ||
+            (worst_known == known && p->heard.us < worst->heard.us)) {
+            worst = p;
+            worst_known = known;
+        }
+    }
+    if (worst)
+        pending_free(e, worst);
+}
+
 /* All blocks are there. */
 static int complete(struct engine *e, const struct now *now, struct pending *p,
                     const struct node_id *from, struct effects *out)
@@ -104,34 +170,30 @@ static int complete(struct engine *e, const struct now *now, struct pending *p,
     return err;
 }
 
-static void ask_block(struct engine *e, const struct now *now,
-                      const struct head_entry *entry, struct jobs *jobs)
+static struct partial *find_partial(const struct engine *e,
+                                    const struct hash *hash,
+                                    const struct node_id *from)
 {
-    struct partial *partial;
+    struct partial_key key = {*hash, *from};
+    struct partial *p;
+
+    HASH_FIND(hh, e->gather.partials, &key, sizeof key, p);
+    return p;
+}
+
+/* A large block is asked for by its first piece, in an answer: then the other
+ * side gives it by the bulk exchange. */
+static void ask_block(struct engine *e, const struct head_entry *entry,
+                      const struct give_context *give, struct jobs *jobs)
+{
+    struct partial *partial = find_partial(e, &entry->hash, give->from);
     uint16_t pieces = job_pieces(entry->size);
 
-    (void)now;
-    HASH_FIND(hh, e->gather.partials, entry->hash.b, HASH_LEN, partial);
     if (entry->size > PIECES_BLOCK_MAX)
-        pieces = 1; /* asks for the bulk exchange */
+        pieces = give->request ? 0 : 1;
     for (uint16_t i = 0; i < pieces; i++)
         if (!partial || !(partial->got & 1ull << i))
             jobs_want_piece(jobs, &entry->hash, i);
-}
-
-void gather_ask(struct engine *e, const struct now *now, struct pending *p,
-                const struct node_id *from, struct jobs *jobs)
-{
-    struct head head;
-    struct head_iter it;
-    struct head_entry entry;
-
-    object_head(p->head, &head);
-    it = head_entries(&head);
-    for (size_t i = 0; head_entry_next(&it, &entry); i++)
-        if (!p->blocks[i])
-            ask_block(e, now, &entry, jobs);
-    fetch_turn_ask(&p->turn, now, from);
 }
 
 static bool lacks_large(const struct pending *p)
@@ -148,23 +210,36 @@ static bool lacks_large(const struct pending *p)
     return false;
 }
 
-/* Asks who gave the head for what it lacks: a peer of ours by bulk if that
- * is needed, everybody else by pieces. */
-static void ask_giver(struct engine *e, const struct now *now,
-                      struct pending *p, const struct give_context *give,
-                      struct jobs *jobs, struct effects *out)
+static bool ask_bulk(struct engine *e, const struct now *now,
+                     const struct pending *p, const struct node_id *from,
+                     struct effects *out)
 {
-    struct peer *peer = peer_find(e, give->from);
+    struct peer *peer = peer_find(e, from);
     const struct member *m = index_find(&e->index, &p->author);
 
-    if (give->bulk || !jobs)
+    return peer && peer_usable(peer, now) && lacks_large(p) &&
+           bulk_want(e, now, peer, &p->author,
+                     m && m->bundle ? m->bundle->serial : 0, out) == KITH_OK;
+}
+
+void gather_ask(struct engine *e, const struct now *now, struct pending *p,
+                const struct give_context *give, struct jobs *jobs,
+                struct effects *out)
+{
+    struct head head;
+    struct head_iter it;
+    struct head_entry entry;
+
+    fetch_turn_ask(&p->turn, now, give->from);
+    if (ask_bulk(e, now, p, give->from, out)) {
+        p->turn.again = instant_add_ms(now->mono, GATHER_BULK);
         return;
-    if (peer && peer_usable(peer, now) && lacks_large(p) &&
-        bulk_want(e, now, peer, &p->author,
-                  m && m->bundle ? m->bundle->serial : 0, out) == KITH_OK)
-        p->turn.again = instant_add_ms(now->mono, 2000);
-    else
-        gather_ask(e, now, p, give->from, jobs);
+    }
+    object_head(p->head, &head);
+    it = head_entries(&head);
+    for (size_t i = 0; head_entry_next(&it, &entry); i++)
+        if (!p->blocks[i])
+            ask_block(e, &entry, give, jobs);
 }
 
 /* -- what was said of a head before it came ----------------------------------
@@ -191,9 +266,12 @@ void gather_intro(struct engine *e, const struct now *now,
         ident_unref(intro->ident);
         intro->ident = NULL;
     }
-    intro->head = give->age_of;
-    intro->age_s = give->age_s;
-    intro->heard = now->mono;
+    if (intro->heard.us == 0 || !hash_equal(&intro->head, &give->age_of) ||
+        give->age_s < intro->age_s) {
+        intro->head = give->age_of;
+        intro->age_s = give->age_s;
+        intro->heard = now->mono;
+    }
     if (!give->has_spki || intro->ident)
         return;
     spki_id(give->spki, &id);
@@ -231,17 +309,18 @@ static int take_head(struct engine *e, const struct now *now,
         return KITH_OK;
     }
     if (m && !index_is_newer(m, head->serial, &head->hash)) {
+        if (m->bundle && m->bundle->head == head)
+            index_hear_age(index_find(&e->index, author), now,
+                           told_age_ms(e, now, give, &head->hash));
         fetch_end(e, author);
         return KITH_ERR_STALE;
     }
     if (old && old->head == head) {
-        fetch_source_add(&old->sources, give->from);
+        fetch_source_add(e, &old->sources, give->from);
         return KITH_OK;
     }
     if (old && head->serial < old->head->serial)
         return KITH_ERR_STALE;
-    if (!old && HASH_COUNT(e->gather.pendings) >= PENDINGS_MAX)
-        return KITH_ERR_FULL;
     p = calloc(1, sizeof *p);
     if (!p)
         return KITH_ERR_NOMEM;
@@ -249,47 +328,40 @@ static int take_head(struct engine *e, const struct now *now,
     p->head = object_ref(head);
     p->heard = now->mono;
     p->age_ms = told_age_ms(e, now, give, &head->hash);
-    fetch_source_add(&p->sources, give->from);
+    fetch_source_add(e, &p->sources, give->from);
     collect(e, p);
     if (old)
         pending_free(e, old);
+    else if (p->missing > 0 && HASH_COUNT(e->gather.pendings) >= PENDINGS_MAX)
+        drop_least_wanted(e);
+    if (open_lacks(e, p) != KITH_OK) {
+        pending_drop(e, p);
+        return KITH_ERR_NOMEM;
+    }
     HASH_ADD(hh, e->gather.pendings, author, NODE_ID_LEN, p);
     if (!table_added(p)) {
-        pending_drop(p);
+        pending_drop(e, p);
         return KITH_ERR_NOMEM;
     }
     fetch_end(e, author);
     if (p->missing == 0)
         return complete(e, now, p, give->from, out);
     p->turn.again = instant_add_ms(now->mono, FETCH_AGAIN);
-    ask_giver(e, now, p, give, jobs, out);
+    if (!give->bulk)
+        gather_ask(e, now, p, give, jobs, out);
     return KITH_OK;
 }
 
 /* -- whole signed blocks ----------------------------------------------------
  */
 
-/* The pending head that lists this block and lacks it, and where. */
-static struct pending *lister(struct engine *e, const struct hash *hash,
-                              size_t *at, uint32_t *size)
+/* Who lacks this block; NULL: nobody. */
+static struct lack *find_lack(const struct engine *e, const struct hash *hash)
 {
-    struct pending *p, *next;
+    struct lack *lack;
 
-    HASH_ITER (hh, e->gather.pendings, p, next) {
-        struct head head;
-        struct head_iter it;
-        struct head_entry entry;
-
-        object_head(p->head, &head);
-        it = head_entries(&head);
-        for (size_t i = 0; head_entry_next(&it, &entry); i++)
-            if (!p->blocks[i] && hash_equal(&entry.hash, hash)) {
-                *at = i;
-                *size = entry.size;
-                return p;
-            }
-    }
-    return NULL;
+    HASH_FIND(hh, e->gather.lacks, hash->b, HASH_LEN, lack);
+    return lack;
 }
 
 /* The ident of a head's author: known, or given along. */
@@ -326,6 +398,36 @@ static int author_ident(struct engine *e, const struct give_context *give,
     return pool_ident(e->pool, give->spki, out);
 }
 
+/* A block that some pending head lacks: looked up before its signature is,
+ * so that nobody makes us verify what nobody wants. */
+static int take_listed(struct engine *e, const struct now *now,
+                       const struct give_context *give,
+                       const struct block *block, const uint8_t *bytes,
+                       size_t n, struct effects *out)
+{
+    struct object *object = NULL;
+    struct pending *p;
+    struct lack *lack;
+    struct hash hash;
+    int err = block_hash(e->hasher, &e->mesh, block->canonical,
+                         block->canonical_len, &hash);
+
+    if (err != KITH_OK)
+        return err;
+    lack = find_lack(e, &hash);
+    if (!lack)
+        return KITH_ERR_UNWANTED;
+    p = lack->pending;
+    err = pool_object(e->pool, p->head->author, bytes, n, &object);
+    if (err != KITH_OK)
+        return err;
+    e->counters[COUNT_BLOCKS_ACCEPTED]++;
+    p->blocks[lack->at] = object; /* with our reference */
+    p->missing--;
+    lack_close(e, lack);
+    return p->missing == 0 ? complete(e, now, p, give->from, out) : KITH_OK;
+}
+
 static int take_block(struct engine *e, const struct now *now,
                       struct give_context *give, const struct hash *hash,
                       const uint8_t *bytes, size_t n, struct jobs *jobs,
@@ -333,14 +435,13 @@ static int take_block(struct engine *e, const struct now *now,
 {
     struct object *object = NULL;
     struct ident *ident = NULL;
-    struct pending *p;
     struct block block;
-    uint32_t size;
-    size_t at;
     int err = block_decode(bytes, n, &block);
 
     if (err != KITH_OK)
         return err;
+    if (block.type != BLOCK_HEAD)
+        return take_listed(e, now, give, &block, bytes, n, out);
     err = author_ident(e, give, hash, &block.author, &ident);
     if (err == KITH_OK)
         err = pool_object(e->pool, ident, bytes, n, &object);
@@ -348,19 +449,9 @@ static int take_block(struct engine *e, const struct now *now,
     if (err != KITH_OK)
         return err;
     e->counters[COUNT_BLOCKS_ACCEPTED]++;
-    if (object->type == BLOCK_HEAD) {
-        err = take_head(e, now, give, object, jobs, out);
-        object_unref(object);
-        return err;
-    }
-    p = lister(e, &object->hash, &at, &size);
-    if (!p) {
-        object_unref(object);
-        return KITH_ERR_UNWANTED;
-    }
-    p->blocks[at] = object; /* with our reference */
-    p->missing--;
-    return p->missing == 0 ? complete(e, now, p, give->from, out) : KITH_OK;
+    err = take_head(e, now, give, object, jobs, out);
+    object_unref(object);
+    return err;
 }
 
 int gather_block(struct engine *e, const struct now *now,
@@ -381,12 +472,11 @@ static int check_new(struct engine *e, const struct item_piece *piece,
     struct node_id author;
     uint8_t format;
     uint16_t type;
-    uint32_t size;
-    size_t at;
+    const struct lack *lack = find_lack(e, &piece->hash);
 
     *head = false;
-    if (lister(e, &piece->hash, &at, &size))
-        return size == piece->total ? KITH_OK : KITH_ERR_RANGE;
+    if (lack)
+        return lack->size == piece->total ? KITH_OK : KITH_ERR_RANGE;
     cursor_init(&c, piece->p, piece->n);
     if (piece->index != 0 || cursor_u8(&c, &format) != KITH_OK ||
         cursor_u16(&c, &type) != KITH_OK ||
@@ -397,24 +487,35 @@ static int check_new(struct engine *e, const struct item_piece *piece,
     return KITH_OK;
 }
 
-static void drop_oldest_partial(struct engine *e)
+/* Nobody holds more than his share: then his own oldest one goes; else, when
+ * the table is full, the oldest of all. */
+static void make_partial_room(struct engine *e, const struct node_id *from)
 {
-    struct partial *p, *next, *oldest = NULL;
+    struct partial *p, *next, *oldest = NULL, *own_oldest = NULL;
+    size_t own = 0;
 
-    HASH_ITER (hh, e->gather.partials, p, next)
+    HASH_ITER (hh, e->gather.partials, p, next) {
         if (!oldest || p->begun.us < oldest->begun.us)
             oldest = p;
-    if (oldest)
+        if (!node_id_equal(&p->key.from, from))
+            continue;
+        own++;
+        if (!own_oldest || p->begun.us < own_oldest->begun.us)
+            own_oldest = p;
+    }
+    if (own >= PARTIALS_GIVER)
+        partial_free(e, own_oldest);
+    else if (oldest && HASH_COUNT(e->gather.partials) >= PARTIALS_MAX)
         partial_free(e, oldest);
 }
 
 static struct partial *partial_new(struct engine *e, const struct now *now,
-                                   const struct item_piece *piece, bool head)
+                                   const struct item_piece *piece,
+                                   const struct node_id *from, bool head)
 {
     struct partial *p;
 
-    if (HASH_COUNT(e->gather.partials) >= PARTIALS_MAX)
-        drop_oldest_partial(e);
+    make_partial_room(e, from);
     p = calloc(1, sizeof *p);
     if (!p)
         return NULL;
@@ -423,12 +524,13 @@ static struct partial *partial_new(struct engine *e, const struct now *now,
         free(p);
         return NULL;
     }
-    p->hash = piece->hash;
+    p->key.hash = piece->hash;
+    p->key.from = *from;
     p->total = piece->total;
     p->pieces = job_pieces(piece->total);
     p->head = head;
     p->begun = now->mono;
-    HASH_ADD(hh, e->gather.partials, hash, HASH_LEN, p);
+    HASH_ADD(hh, e->gather.partials, key, sizeof p->key, p);
     if (!table_added(p)) {
         free(p->bytes);
         free(p);
@@ -442,18 +544,25 @@ static void ask_rest(struct partial *p, struct jobs *jobs)
 {
     for (uint16_t i = 0; i < p->pieces; i++)
         if (!(p->got & 1ull << i))
-            jobs_want_piece(jobs, &p->hash, i);
+            jobs_want_piece(jobs, &p->key.hash, i);
+}
+
+bool gather_lacks(const struct engine *e, const struct node_id *from,
+                  const struct hash *hash, uint16_t index)
+{
+    const struct partial *p = find_partial(e, hash, from);
+
+    return p ? !(p->got & 1ull << index) : find_lack(e, hash) != NULL;
 }
 
 int gather_piece(struct engine *e, const struct now *now,
                  struct give_context *give, const struct item_piece *piece,
                  struct jobs *jobs, struct effects *out)
 {
-    struct partial *p;
+    struct partial *p = find_partial(e, &piece->hash, give->from);
     bool head = false, first = false;
     int err;
 
-    HASH_FIND(hh, e->gather.partials, piece->hash.b, HASH_LEN, p);
     if (!p) {
         err = check_new(e, piece, &head);
         if (err != KITH_OK)
@@ -461,7 +570,7 @@ int gather_piece(struct engine *e, const struct now *now,
         if (piece->n == piece->total)
             return take_block(e, now, give, &piece->hash, piece->p, piece->n,
                               jobs, out);
-        p = partial_new(e, now, piece, head);
+        p = partial_new(e, now, piece, give->from, head);
         if (!p)
             return KITH_ERR_NOMEM;
         first = true;
@@ -478,7 +587,7 @@ int gather_piece(struct engine *e, const struct now *now,
             ask_rest(p, jobs);
         return KITH_OK;
     }
-    err = take_block(e, now, give, &p->hash, p->bytes, p->total, jobs, out);
+    err = take_block(e, now, give, &p->key.hash, p->bytes, p->total, jobs, out);
     partial_free(e, p);
     return err;
 }
@@ -502,7 +611,7 @@ struct instant gather_deadline(const struct engine *e)
 static void tick_pending(struct engine *e, const struct now *now,
                          struct pending *p, struct effects *out)
 {
-    struct give_context give = {.from = NULL};
+    struct give_context give = {.request = true};
     struct jobs jobs = {.n = 0};
     struct peer *peer;
 
@@ -517,7 +626,7 @@ static void tick_pending(struct engine *e, const struct now *now,
         return;
     }
     give.from = &peer->id;
-    ask_giver(e, now, p, &give, &jobs, out);
+    gather_ask(e, now, p, &give, &jobs, out);
     peer_queue(e, now, peer, &jobs);
 }
 

@@ -146,10 +146,12 @@ uint64_t index_age_ms(const struct member *m, const struct now *now)
 
 void index_hear_age(struct member *m, const struct now *now, uint64_t age_ms)
 {
-    if (age_ms < index_age_ms(m, now)) {
-        m->heard = now->mono;
-        m->age_ms = age_ms;
-    }
+    uint64_t held_ms = instant_since_ms(now->mono, m->heard);
+    uint64_t then_ms = age_ms > held_ms ? age_ms - held_ms : 0;
+
+    /* `heard` is what we saw ourselves, and stays. */
+    if (then_ms < m->age_ms)
+        m->age_ms = then_ms;
 }
 
 /* Tells which blocks differ between two heads of one author. Both lists are
@@ -206,8 +208,7 @@ bool index_is_newer(const struct member *m, uint64_t serial,
     if (serial != m->floor)
         return serial > m->floor;
     return m->bundle && m->life != LIFE_GONE && m->life != LIFE_LEFT &&
-           block_beats(serial, hash, m->bundle->serial,
-                       &m->bundle->head->hash);
+           block_beats(serial, hash, m->bundle->serial, &m->bundle->head->hash);
 }
 
 /* Whether this head is to replace what is held. */
@@ -262,15 +263,29 @@ static void replace(struct engine *e, const struct now *now, struct member *m,
         m->ident = ident_ref(b->author);
 }
 
+/* Whether a head is said to be so old that its author would be gone at once:
+ * true or not, it is no news. */
+static bool is_too_old(const struct bundle *b, uint64_t age_ms)
+{
+    struct head head;
+
+    object_head(b->head, &head);
+    return age_ms >= (uint64_t)LEASES_TO_GONE * head.fields.lease_s * 1000 &&
+           !(head.fields.flags & HEAD_LEAVE);
+}
+
 int index_accept(struct engine *e, const struct now *now, struct bundle *b,
                  uint64_t age_ms, const struct node_id *from,
                  struct effects *out)
 {
     bool own = node_id_equal(&b->author->id, &e->self);
-    struct member *m = index_member(e, now, &b->author->id, out);
+    struct member *m;
     enum member_life life;
     int err;
 
+    if (!own && is_too_old(b, age_ms))
+        return KITH_ERR_STALE;
+    m = index_member(e, now, &b->author->id, out);
     if (!m)
         return index_has_room(&e->index) ? KITH_ERR_NOMEM : KITH_ERR_FULL;
     err = compare(e, now, m, b, own, out);

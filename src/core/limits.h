@@ -29,11 +29,12 @@ enum {
     DIAL_TABLE_MAX = 1024, /* destinations whose back-off is remembered */
     BULK_CALLS_MAX = 2,    /* at a time, that we make */
     BULK_DEADLINE = 60000,
-    BULK_MIN_HEADS = 48,  /* lacking more than this: the bulk exchange */
-    BULK_REPLIES_MAX = 4, /* that are served at a time */
-    BULK_PAUSE = 10000,   /* to the same peer after one that failed */
-    PEERS_MAX = 32,       /* configured with --peer */
-    PEER_RETRY = 30000,   /* while a configured peer is no session */
+    BULK_MIN_HEADS = 48,   /* lacking more than this: the bulk exchange */
+    BULK_REPLIES_MAX = 4,  /* that are served at a time */
+    BULK_REFUSED_MAX = 16, /* false or unwanted blocks end a stream */
+    BULK_PAUSE = 10000,    /* to the same peer after one that failed */
+    PEERS_MAX = 32,        /* configured with --peer */
+    PEER_RETRY = 30000,    /* while a configured peer is no session */
 
     /* -- requests ---------------------------------------------------- */
     REQUESTS_MAX = 256,    /* outstanding */
@@ -59,9 +60,11 @@ enum {
     /* -- fetching ---------------------------------------------------- */
     FETCHES_MAX = 512,   /* heads asked for */
     FETCH_SOURCES = 4,   /* peers that are known to have one */
+    FETCHES_SOURCE = 64, /* ... because of one node that is no peer */
     FETCH_AGAIN = 300,   /* before another source is asked */
     FETCH_TRIES = 6,     /* then it is left to the next sync */
     PARTIALS_MAX = 64,   /* blocks of which pieces are held */
+    PARTIALS_GIVER = 16, /* ... from one giver */
     PARTIAL_AGE = 10000, /* a piece that stays alone is dropped */
     PENDINGS_MAX = 256,  /* heads some of whose blocks are missing */
     PENDING_AGE = 30000,
@@ -92,7 +95,8 @@ enum {
     HINTS_MAX = 64,            /* waiting to be sent */
     HINT_BURST = 20,
     HINT_RATE_X1000 = 20000,
-    HINT_RANK = 3, /* listeners that answer a first beacon */
+    HINT_RANK_SHIFT = 4, /* at most 3 * 2^4 of a later one */
+    HINT_RANK = 3,       /* listeners that answer a first beacon */
     HINT_DELAY_FIRST = 50,
     HINT_DELAY = 200,
     FOUND_QUEUE = 16,   /* addresses from hints waiting to be dialled */

@@ -436,19 +436,29 @@ static struct instant sign_due(const struct own *own)
     return instant_min(at, own->resign);
 }
 
+/* Whether all that waits can be signed with the serials that are reserved. */
+static bool is_reserved(const struct engine *e, const struct now *now)
+{
+    return next_serial(&e->own, now) + OWN_SIGNED_MAX < e->secrets.reserved;
+}
+
 /* The earliest instant at which signing is allowed at all. */
-static struct instant sign_allowed(const struct own *own,
+static struct instant sign_allowed(const struct engine *e,
                                    const struct now *now)
 {
+    const struct own *own = &e->own;
+    bool reserved = is_reserved(e, now);
     struct instant at = {0};
 
-    if (!own->started || own->vault_asked || !has_serials(own, now))
+    if (!own->started || !has_serials(own, now) ||
+        (own->vault_asked && !reserved))
         return INSTANT_NEVER;
     if (own->silent_unless_found)
         at = own->silence;
     if (own->clone && own->clone_until.us > at.us)
         at = own->clone_until;
-    if (own->vault_retry.us != INSTANT_NEVER.us && own->vault_retry.us > at.us)
+    if (!reserved && own->vault_retry.us != INSTANT_NEVER.us &&
+        own->vault_retry.us > at.us)
         at = own->vault_retry;
     return at;
 }
@@ -456,7 +466,7 @@ static struct instant sign_allowed(const struct own *own,
 struct instant own_deadline(const struct engine *e, const struct now *now)
 {
     struct instant due = sign_due(&e->own);
-    struct instant allowed = sign_allowed(&e->own, now);
+    struct instant allowed = sign_allowed(e, now);
 
     if (due.us == INSTANT_NEVER.us)
         return secrets_deadline(&e->secrets);
@@ -505,15 +515,21 @@ void own_tick(struct engine *e, const struct now *now, struct effects *out)
         secrets_rotate(&e->secrets, now, &e->entropy);
         e->secrets_changed = true;
     }
+    if (own->flags & HEAD_AWAY && !own->head_dirty &&
+        instant_reached(now->mono,
+                        instant_add_ms(own->signed_at, 2 * AWAY_MS))) {
+        own->flags &= (uint16_t)~HEAD_AWAY; /* we are still here */
+        own->head_dirty = true;
+        own_due_now(e, now);
+    }
     if (own->clone && instant_reached(now->mono, own->clone_until)) {
         own->clone = false;
         own->flags &= (uint16_t)~HEAD_CLONE;
     }
     reserve(e, now, out);
     if (!instant_reached(now->mono, sign_due(own)) ||
-        !instant_reached(now->mono, sign_allowed(own, now)) ||
-        next_serial(own, now) + OWN_SIGNED_MAX >= e->secrets.reserved ||
-        !budget_take(&own->budget, now->mono, 1))
+        !instant_reached(now->mono, sign_allowed(e, now)) ||
+        !is_reserved(e, now) || !budget_take(&own->budget, now->mono, 1))
         return;
     own->silent_unless_found = false;
     sign_all(e, now, out);
@@ -620,7 +636,7 @@ int own_remove(struct engine *e, const struct now *now, const char *name)
         block_name_reserved(name, strlen(name)))
         return KITH_ERR_FORMAT;
     find_block(own, name, &found);
-    if (!found && (!s || s->remove))
+    if (s ? s->remove : !found)
         return KITH_ERR_NOTFOUND;
     err = stage(own, BLOCK_DATA, name, NULL, 0, true);
     if (err == KITH_OK)

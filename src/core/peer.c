@@ -86,6 +86,7 @@ struct peer *peer_get(struct engine *e, const struct now *now,
     if (!p)
         return NULL;
     p->id = *id;
+    budget_init(&p->budget, ANSWER_BURST, ANSWER_RATE_X1000, now->mono);
     p->state = PEER_IDLE;
     p->dial_at = now->mono;
     p->sync_at = INSTANT_NEVER;

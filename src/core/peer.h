@@ -2,6 +2,7 @@
 #ifndef KITH_CORE_PEER_H
 #define KITH_CORE_PEER_H
 
+#include "base/budget.h"
 #include "base/table.h"
 #include "core/engine.h"
 #include "core/job.h"
@@ -55,6 +56,7 @@ struct peer {
     struct instant answered; /* last answer; us = 0: never */
     struct instant sync_at;  /* next ROOT */
     unsigned inflight;       /* requests outstanding */
+    struct budget budget;    /* requests: B cannot make us send more */
     struct job *outbox;      /* waiting jobs, owned */
     size_t outbox_n, outbox_cap;
     struct instant outbox_at;        /* not before */

@@ -130,13 +130,15 @@ static bool can_flush(const struct engine *e, const struct now *now,
 {
     return p->outbox_n > 0 && p->inflight < REQUESTS_PER_PEER &&
            e->requests.n < REQUESTS_MAX && peer_usable(p, now) &&
-           (p->state == PEER_OPEN || p->state == PEER_PROVEN);
+           (p->state == PEER_OPEN || p->state == PEER_PROVEN) &&
+           peer_active(e, p);
 }
 
 void request_flush(struct engine *e, const struct now *now, struct peer *p,
                    struct effects *out)
 {
-    while (can_flush(e, now, p) && effects_room(out, 8))
+    while (can_flush(e, now, p) && effects_room(out, 8) &&
+           budget_take(&p->budget, now->mono, 1))
         if (!flush_one(e, now, p, out))
             break;
 }
@@ -212,7 +214,7 @@ struct instant request_deadline(const struct engine *e, const struct now *now)
         at = instant_min(at, r->due);
     HASH_ITER (hh, e->peers, p, next)
         if (can_flush(e, now, p))
-            at = instant_min(at, p->outbox_at);
+            at = instant_min(at, budget_ready(&p->budget, p->outbox_at, 1));
     return at;
 }
 

@@ -36,6 +36,21 @@ static void schedule(struct engine *e, const struct now *now, struct peer *p,
     p->sync_at = instant_add_ms(now->mono, prng_jitter(&e->prng, ms, 10));
 }
 
+/* The next look at a friend when nothing differs. Friends whose turns came
+ * together drift apart: there is to be one request a second, not twenty in
+ * one second of twenty. */
+static void schedule_idle(struct engine *e, const struct now *now,
+                          struct peer *p)
+{
+    uint64_t ms = interval_ms(e);
+
+    if (!e->sync.newcomer) {
+        ms = prng_jitter(&e->prng, ms, 50);
+        ms = ms < SYNC_FRIEND ? SYNC_FRIEND : ms;
+    }
+    schedule(e, now, p, ms);
+}
+
 void sync_begin(struct engine *e, const struct now *now, struct peer *p)
 {
     if (e->sync.newcomer && e->sync.newcomer_until.us == INSTANT_NEVER.us)
@@ -73,12 +88,13 @@ static void same_roots(struct engine *e, const struct now *now, struct peer *p)
     own_synced(e, now);
     if (e->sync.newcomer && all_friends_proven(e))
         e->sync.newcomer = false;
-    schedule(e, now, p, interval_ms(e));
+    schedule_idle(e, now, p);
 }
 
 /* Whether this pair of roots has led nowhere again and again. */
-static bool is_fruitless(const struct now *now, struct peer *p,
-                         const uint8_t *mine, const uint8_t *theirs)
+static bool is_fruitless(const struct engine *e, const struct now *now,
+                         struct peer *p, const uint8_t *mine,
+                         const uint8_t *theirs)
 {
     bool same = memcmp(p->roots[0], mine, TRIE_ROOT_LEN) == 0 &&
                 memcmp(p->roots[1], theirs, TRIE_ROOT_LEN) == 0;
@@ -89,6 +105,8 @@ static bool is_fruitless(const struct now *now, struct peer *p,
         p->same_rounds = 0;
         return false;
     }
+    if (e->fetch.wants || e->gather.pendings)
+        return false; /* something is still on its way */
     if (++p->same_rounds < FRUITLESS_ROUNDS)
         return false;
     if (p->same_rounds == FRUITLESS_ROUNDS)
@@ -118,9 +136,9 @@ static void different_roots(struct engine *e, const struct now *now,
 {
     size_t held = trie_count(&e->index.set);
 
-    if (is_fruitless(now, p, mine, x->root)) {
+    if (is_fruitless(e, now, p, mine, x->root)) {
         drop_descriptions(jobs);
-        schedule(e, now, p, interval_ms(e));
+        schedule_idle(e, now, p);
         return;
     }
     if (x->heads > held + BULK_MIN_HEADS && bulk_ask(e, now, p, out) == KITH_OK)
@@ -201,6 +219,6 @@ void sync_tick(struct engine *e, const struct now *now, struct effects *out)
         peer_queue(e, now, p, &jobs);
         if (p->state == PEER_OPEN)
             introduce(e, now, p);
-        schedule(e, now, p, interval_ms(e));
+        schedule_idle(e, now, p);
     }
 }

@@ -18,6 +18,8 @@ static void unlink_call(struct agent_call *call)
     while (*p != call)
         p = &(*p)->next;
     *p = call->next;
+    if (call->stillborn)
+        event_free(call->stillborn);
     free(call);
 }
 
@@ -96,6 +98,16 @@ static int on_call_body(void *arg, const struct cert_peer *peer,
     return err;
 }
 
+/* A call that could not even begin ends like any other, from the loop. */
+static void on_stillborn(evutil_socket_t fd, short what, void *arg)
+{
+    struct h2_result result = {.outcome = H2_HTTP, .reason = "out of memory"};
+
+    (void)fd;
+    (void)what;
+    on_call_done(arg, &result);
+}
+
 void agent_start_call(struct agent *a, const struct effect *effect)
 {
     struct agent_call *call = calloc(1, sizeof *call);
@@ -127,6 +139,11 @@ void agent_start_call(struct agent *a, const struct effect *effect)
     }
     if (!call || !call->h2)
         log_msg(a->log, LOG_LEVEL_ERROR, "out of memory for a call");
+    if (call && !call->h2) {
+        call->stillborn = evtimer_new(a->base, on_stillborn, call);
+        if (call->stillborn)
+            event_active(call->stillborn, EV_TIMEOUT, 0);
+    }
     free(effect->call.body);
 }
 

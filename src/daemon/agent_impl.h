@@ -35,6 +35,7 @@ struct agent_listener {
 struct agent_call {
     struct agent *agent;
     struct h2_call *h2;
+    struct event *stillborn; /* ends a call that could not begin */
     uint32_t id;
     enum call_kind kind;
     char to[TEXT_ADDR_SIZE];
@@ -69,7 +70,8 @@ struct agent {
 
     struct event *deadline, *housekeeping, *end;
     struct effects *effects;
-    int depth; /* of agent_begin(): effects are in use */
+    int depth;          /* of agent_begin(): effects are in use */
+    struct instant due; /* the engine's deadline */
     struct instant last_seen;
     uint64_t last_boot_us;
     struct instant facts_at, leaf_at;

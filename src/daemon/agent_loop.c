@@ -37,21 +37,28 @@ void agent_now(const struct agent *a, struct now *now)
 
 static void carry_out(struct agent *a);
 
-struct effects *agent_begin(struct agent *a, struct now *now)
+/* More than any event uses is always there: it seals at most as many
+ * datagrams as its effects hold. */
+static void top_up(struct agent *a)
 {
     uint8_t bytes[ENTROPY_SIZE];
     size_t n = engine_entropy_wanted(a->engine);
 
+    if (n < sizeof bytes / 4)
+        return;
+    if (random_bytes(a->random, bytes, n) != KITH_OK)
+        abort(); /* nothing can be sealed without randomness */
+    engine_entropy_add(a->engine, bytes, n);
+    secret_wipe(bytes, n);
+}
+
+struct effects *agent_begin(struct agent *a, struct now *now)
+{
     assert(a->depth == 0 && "no event handler calls back");
     a->depth++;
     agent_now(a, now);
     effects_clear(a->effects);
-    if (n >= sizeof bytes / 2) {
-        if (random_bytes(a->random, bytes, n) != KITH_OK)
-            abort(); /* nothing can be sealed without randomness */
-        engine_entropy_add(a->engine, bytes, n);
-        secret_wipe(bytes, n);
-    }
+    top_up(a);
     return a->effects;
 }
 
@@ -64,6 +71,7 @@ static void arm(struct agent *a)
 
     agent_now(a, &now);
     at = engine_deadline(a->engine, &now);
+    a->due = at;
     if (at.us == INSTANT_NEVER.us)
         return;
     if (at.us > now.mono.us)
@@ -99,6 +107,7 @@ static void write_vault(struct agent *a, const struct effect *effect)
         return;
     }
     agent_now(a, &now);
+    top_up(a);
     engine_vault_done(a->engine, &now, ok, after);
     a->effects = after;
     carry_out(a);
@@ -169,6 +178,7 @@ void agent_on_deadline(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     out = agent_begin(a, &now);
+    now.lag_ms = (uint32_t)instant_since_ms(now.mono, a->due);
     engine_tick(a->engine, &now, out);
     agent_end(a);
 }

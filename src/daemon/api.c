@@ -45,8 +45,7 @@ enum {
                   EVHTTP_REQ_TRACE | EVHTTP_REQ_CONNECT | EVHTTP_REQ_PATCH,
 };
 
-/* -- a request ---------------------------------------------------------------
- */
+/* -- a request -------------------------------------------------------- */
 
 static const char *method_name(enum evhttp_cmd_type method)
 {
@@ -136,8 +135,7 @@ static void on_request(struct evhttp_request *req, void *arg)
         dispatch(&call);
 }
 
-/* -- life ---------------------------------------------------------------------
- */
+/* -- life ------------------------------------------------------------- */
 
 static int serve(struct api *api, struct event_base *base)
 {

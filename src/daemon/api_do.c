@@ -8,8 +8,7 @@ enum {
     TAG_KEY_MAX = FACTS_KEY_MAX - 4, /* "tag." stands before it */
 };
 
-/* -- tags -------------------------------------------------------------------
- */
+/* -- tags ------------------------------------------------------------- */
 
 static bool tag_key_ok(const char *key)
 {
@@ -132,8 +131,7 @@ void api_do_post_tags(struct api_call *call)
     json_decref(tags);
 }
 
-/* -- blocks -----------------------------------------------------------------
- */
+/* -- blocks ----------------------------------------------------------- */
 
 static void block_reply(struct api_call *call, int err, const char *name)
 {
@@ -175,8 +173,7 @@ void api_do_delete_block(struct api_call *call)
     block_reply(call, agent_remove(call->api->agent, name), name);
 }
 
-/* -- the node ---------------------------------------------------------------
- */
+/* -- the node --------------------------------------------------------- */
 
 void api_do_leave(struct api_call *call)
 {

@@ -10,19 +10,23 @@
 #include "daemon/api_impl.h"
 #include "daemon/json_view.h"
 
+enum {
+    ID_DIGITS = 2 * NODE_ID_LEN,
+};
+
 void api_find_init(struct api_find *f, const char *want)
 {
     memset(f, 0, sizeof *f);
     f->want = want;
     f->len = strlen(want);
-    f->by_id = f->len >= API_FIND_PREFIX && f->len <= 2 * NODE_ID_LEN;
+    f->by_id = f->len >= API_FIND_PREFIX && f->len <= ID_DIGITS;
     for (size_t i = 0; f->by_id && i < f->len; i++)
         f->by_id = isxdigit((unsigned char)want[i]) != 0;
 }
 
 static bool fits_id(const struct api_find *f, const struct node_id *id)
 {
-    char hex[2 * NODE_ID_LEN + 1];
+    char hex[ID_DIGITS + 1];
 
     if (!f->by_id)
         return false;
@@ -35,7 +39,7 @@ static bool fits_host(const struct api_find *f, const struct bundle *bundle)
     struct fact host;
 
     /* A whole id never means a host. */
-    if (f->by_id && f->len == 2 * NODE_ID_LEN)
+    if (f->by_id && f->len == ID_DIGITS)
         return false;
     return json_view_host(bundle, &host) && host.value_len == f->len &&
            strncasecmp(host.value, f->want, f->len) == 0;
@@ -65,7 +69,7 @@ size_t api_find_result(const struct api_find *f,
     return f->n_present > 0 ? f->n_present : f->n_past;
 }
 
-/* -- for the routes ----------------------------------------------------- */
+/* -- for the routes --------------------------------------------------- */
 
 static json_t *candidates_json(const struct engine *engine,
                                const struct now *now,

@@ -46,7 +46,7 @@ void api_get_id(struct api_call *call)
     api_reply_json(call, json_view_id(&l.status, &l.info));
 }
 
-/* -- lists of members ----------------------------------------------------- */
+/* -- lists of members ------------------------------------------------- */
 
 /* An array that is written member by member: of ten thousand there is never
  * more than one as JSON in memory. */
@@ -101,7 +101,7 @@ void api_get_friends(struct api_call *call)
     list_members(call, true);
 }
 
-/* -- one member, and its blocks ------------------------------------------- */
+/* -- one member, and its blocks --------------------------------------- */
 
 void api_get_node(struct api_call *call)
 {
@@ -154,8 +154,7 @@ void api_get_export(struct api_call *call)
         api_reply_json(call, json_view_export(m.bundle, object));
 }
 
-/* -- metrics ----------------------------------------------------------------
- */
+/* -- metrics ---------------------------------------------------------- */
 
 /* One number, in the text format of Prometheus 0.0.4. */
 static int metric(struct evbuffer *buf, const char *type, const char *name,

@@ -48,7 +48,7 @@ struct api_call {
     size_t body_len;
 };
 
-/* -- api_reply.c: each answers the call, once ---------------------------- */
+/* -- api_reply.c: each answers the call, once ------------------------- */
 
 /* Status 200 with that JSON, of which it takes the reference; 500 when json
  * is NULL. */
@@ -80,13 +80,13 @@ void api_reply_err(struct api_call *call, int err, const char *what);
 void api_reply_ambiguous(struct api_call *call, const char *want,
                          json_t *candidates);
 
-/* -- api_find.c ---------------------------------------------------------- */
+/* -- api_find.c ------------------------------------------------------- */
 
 /* The node that args[0] names; when there is not just one, answers the call
  * and returns false. */
 bool api_find_node(struct api_call *call, struct member_view *out);
 
-/* -- api_stream.c -------------------------------------------------------- */
+/* -- api_stream.c ----------------------------------------------------- */
 
 /* Begins to listen to the agent; KITH_OK or KITH_ERR_NOMEM. */
 int api_stream_start(struct api *api, struct event_base *base);
@@ -94,7 +94,7 @@ int api_stream_start(struct api *api, struct event_base *base);
 /* Ends it; after evhttp_free(). */
 void api_stream_stop(struct api *api);
 
-/* -- handlers ------------------------------------------------------------ */
+/* -- handlers --------------------------------------------------------- */
 
 void api_get_status(struct api_call *call);
 void api_get_id(struct api_call *call);

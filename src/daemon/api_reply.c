@@ -57,7 +57,7 @@ static void reply(struct api_call *call, int status, const char *type,
     evhttp_send_reply(call->req, status, phrase(status), buf);
 }
 
-/* -- JSON --------------------------------------------------------------- */
+/* -- JSON ------------------------------------------------------------- */
 
 /* A json_dump_callback_t. */
 static int dump(const char *text, size_t n, void *arg)
@@ -98,7 +98,7 @@ void api_reply_done(struct api_call *call)
     reply(call, HTTP_NOCONTENT, NULL, NULL);
 }
 
-/* -- other bytes --------------------------------------------------------- */
+/* -- other bytes ------------------------------------------------------ */
 
 void api_reply_buffer(struct api_call *call, const char *type,
                       struct evbuffer *buf)
@@ -119,7 +119,7 @@ void api_reply_bytes(struct api_call *call, const char *type,
         evbuffer_free(buf);
 }
 
-/* -- errors -------------------------------------------------------------- */
+/* -- errors ----------------------------------------------------------- */
 
 static json_t *error_json(const char *text, const char *hint)
 {

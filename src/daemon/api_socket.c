@@ -45,7 +45,7 @@ static int fail_io(const struct message *m, const char *what, const char *path)
     return fail(m, KITH_ERR_IO, "%s %s: %s", what, path, strerror(errno));
 }
 
-/* -- opening ------------------------------------------------------------ */
+/* -- opening ---------------------------------------------------------- */
 
 static int directory_make(const char *path, const struct message *m)
 {
@@ -174,7 +174,7 @@ void api_socket_close(struct api_socket *s)
     s->ino = 0;
 }
 
-/* -- who is there -------------------------------------------------------- */
+/* -- who is there ----------------------------------------------------- */
 
 bool api_socket_allows(const struct api_socket_peer *peer, uid_t own,
                        mode_t mode, gid_t group)

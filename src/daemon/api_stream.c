@@ -22,8 +22,7 @@ struct api_stream {
     struct api_stream *prev, *next;
 };
 
-/* -- the list of streams ----------------------------------------------------
- */
+/* -- the list of streams ---------------------------------------------- */
 
 static void stream_add(struct api *api, struct api_stream *s)
 {
@@ -53,8 +52,7 @@ static void stream_closed(struct evhttp_connection *connection, void *arg)
     free(s);
 }
 
-/* -- writing ----------------------------------------------------------------
- */
+/* -- writing ---------------------------------------------------------- */
 
 static size_t unread(const struct api_stream *s)
 {
@@ -105,8 +103,9 @@ static void on_event(void *arg, const struct agent_event *event)
     if (events_line(event, frame + start, EVENTS_LINE_SIZE, &len) != KITH_OK)
         return;
     len += (size_t)start;
-    memcpy(frame + len, "\n\n", 2);
-    write_all(api, frame, len + 2);
+    frame[len++] = '\n';
+    frame[len++] = '\n';
+    write_all(api, frame, len);
 }
 
 static void on_keepalive(evutil_socket_t fd, short what, void *arg)
@@ -118,7 +117,7 @@ static void on_keepalive(evutil_socket_t fd, short what, void *arg)
     write_all(arg, comment, sizeof comment - 1);
 }
 
-/* -- a client -------------------------------------------------------------- */
+/* -- a client --------------------------------------------------------- */
 
 /* From now on it listens: silence is no reason to end the connection, but
  * bytes that it does not take are. */
@@ -160,8 +159,7 @@ void api_stream_open(struct api_call *call)
     stream_write(s, hello, sizeof hello - 1);
 }
 
-/* -- life -------------------------------------------------------------------
- */
+/* -- life ------------------------------------------------------------- */
 
 int api_stream_start(struct api *api, struct event_base *base)
 {

@@ -12,6 +12,7 @@
 
 #include "base/addr.h"
 #include "base/error.h"
+#include "crypto/wipe.h"
 
 enum {
     RECORD_MAX = 16384, /* plaintext of a TLS record, RFC 8446 section 5.1 */
@@ -56,6 +57,8 @@ int h2_buf_add(struct h2_buf *buf, const uint8_t *data, size_t n, size_t max)
 
 void h2_buf_free(struct h2_buf *buf)
 {
+    if (buf->data) /* it may hold a session's key */
+        secret_wipe(buf->data, buf->cap);
     free(buf->data);
     *buf = (struct h2_buf){0};
 }

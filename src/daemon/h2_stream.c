@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "crypto/wipe.h"
 
 enum {
     METHOD_SIZE = 16,
@@ -58,6 +59,8 @@ static void drop_reply(struct h2_reply *reply)
 {
     if (reply->pull.pull != NULL && reply->pull.done != NULL)
         reply->pull.done(reply->pull.arg);
+    if (reply->body) /* it may be a session's key */
+        secret_wipe(reply->body, reply->body_len);
     free(reply->body);
     *reply = (struct h2_reply){0};
 }

@@ -15,7 +15,7 @@ json_t *json_view_done(json_t *o, int err)
     return NULL;
 }
 
-/* -- values ------------------------------------------------------------ */
+/* -- values ----------------------------------------------------------- */
 
 json_t *json_view_text(const char *s, size_t n)
 {
@@ -82,7 +82,7 @@ json_t *json_view_addr(const struct addr *a)
     return json_string(text);
 }
 
-/* -- facts ------------------------------------------------------------- */
+/* -- facts ------------------------------------------------------------ */
 
 bool json_view_facts(const struct bundle *bundle, const char *block,
                      struct facts *out)
@@ -156,7 +156,7 @@ static json_t *tags(const struct facts *facts)
     return json_view_done(o, err);
 }
 
-/* -- members ----------------------------------------------------------- */
+/* -- members ---------------------------------------------------------- */
 
 const char *json_view_state(enum member_state state)
 {

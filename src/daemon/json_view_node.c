@@ -10,7 +10,7 @@
 #include "wire/certs.h"
 #include "wire/head.h"
 
-/* -- names ------------------------------------------------------------- */
+/* -- names ------------------------------------------------------------ */
 
 /* The name of a type of blocks; for an unknown one its number. */
 static json_t *type_name(uint16_t type)
@@ -63,7 +63,7 @@ static json_t *miss_name(uint8_t reason)
     return json_string(names[reason]);
 }
 
-/* -- parts of a node --------------------------------------------------- */
+/* -- parts of a node -------------------------------------------------- */
 
 /* Every key with the list of its values; null when there is no such block,
  * or it is malformed. */
@@ -189,7 +189,7 @@ json_t *json_view_node(const struct member_view *m)
     return json_view_done(o, err);
 }
 
-/* -- export ------------------------------------------------------------ */
+/* -- export ----------------------------------------------------------- */
 
 /* What the signature is over: protocol section 7.1. */
 static json_t *signed_json(const struct mesh_id *mesh,

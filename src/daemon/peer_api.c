@@ -240,6 +240,10 @@ static void post_sync(struct peer_api *api, const struct h2_request *q,
     reply->pull = (struct h2_pull){pull, pull_done, p};
 }
 
+enum {
+    BODY_REFUSED = 4096
+};
+
 /* One table of what there is. */
 static const struct {
     const char *path;
@@ -285,5 +289,5 @@ size_t peer_api_body_limit(void *arg, const char *path,
     for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++)
         if (peer->member && strcmp(path, routes[i].path) == 0)
             return routes[i].body_max;
-    return 0;
+    return BODY_REFUSED; /* it is told why, and not that it says too much */
 }

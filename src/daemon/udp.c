@@ -196,6 +196,12 @@ static void deliver(struct udp_socket *s, struct mmsghdr *m,
     s->udp->handler.datagram(s->udp->handler.arg, &dg);
 }
 
+static bool is_error(const struct cmsghdr *c)
+{
+    return (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR) ||
+           (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR);
+}
+
 /* The error queue tells whom an ICMP error is about. */
 static void read_errors(struct udp_socket *s)
 {
@@ -216,7 +222,10 @@ static void read_errors(struct udp_socket *s)
 
         if (recvmsg(s->fd, &h, MSG_ERRQUEUE) < 0)
             return;
+        /* Others stand before it, as the options ask for them. */
         c = CMSG_FIRSTHDR(&h);
+        while (c && !is_error(c))
+            c = CMSG_NXTHDR(&h, c);
         if (c &&
             addr_from_sockaddr(&a, (const struct sockaddr *)&to) == KITH_OK) {
             struct sock_extended_err err;
