@@ -25,20 +25,21 @@ enum {
 static void write_log(void *arg, int level, const char *line)
 {
     (void)arg;
-    fprintf(stderr, "kithd: %s: %s\n", log_level_name((enum log_level)level), line);
+    fprintf(stderr, "kithd: %s: %s\n", log_level_name((enum log_level)level),
+            line);
 }
 
 /* --init: makes the identity, says which, and ends. */
 static int init(const struct conf *conf)
 {
-    static const char *const others[] = {"vault", "kith.db"};
+    static const char *const others[] = {"vault", "kith.db", "kith.db-wal"};
     struct facts_options facts = {.root = ""};
     struct machine_binding machine;
     struct keyfile_options options = {.state_dir = conf->state,
                                       .binding = conf->machine_binding,
                                       .machine = &machine,
                                       .others = others,
-                                      .n_others = 2};
+                                      .n_others = 3};
     struct keyfile kf;
     struct node_id id;
     char hex[2 * NODE_ID_LEN + 1];

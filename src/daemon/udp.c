@@ -59,6 +59,7 @@ struct udp {
     size_t n;
     bool group6_wanted;
     uint32_t joined[LINKS_MAX]; /* links on which the IPv4 group was joined */
+    struct addr source4[LINKS_MAX]; /* their first IPv4 addresses */
     size_t n_joined;
     struct outgoing out[BATCH];
     size_t n_out;
@@ -432,6 +433,16 @@ static bool is_listed(const struct net_link *links, size_t n, uint32_t ifindex)
     return false;
 }
 
+static struct addr first4(const struct net_link *link)
+{
+    static const struct addr none = {.family = 0};
+
+    for (size_t i = 0; i < link->n; i++)
+        if (link->addrs[i].addr.family == 4)
+            return link->addrs[i].addr;
+    return none;
+}
+
 void udp_links(struct udp *u, const struct net_link *links, size_t n)
 {
     /* Leaving a link that is gone fails, joining one twice does too: neither
@@ -448,6 +459,7 @@ void udp_links(struct udp *u, const struct net_link *links, size_t n)
     for (size_t i = 0; i < n && u->n_joined < LINKS_MAX; i++) {
         membership4(u, links[i].ifindex, true);
         join6(u, links[i].ifindex);
+        u->source4[u->n_joined] = first4(&links[i]);
         u->joined[u->n_joined++] = links[i].ifindex;
     }
 }
@@ -511,7 +523,12 @@ void udp_beacon(struct udp *u, uint32_t ifindex, const uint8_t *data,
                 size_t len)
 {
     static const struct addr none = {.family = 0};
+    struct addr source4 = none;
 
+    /* Left alone, the kernel may take an address of another link's. */
+    for (size_t i = 0; i < u->n_joined; i++)
+        if (u->joined[i] == ifindex)
+            source4 = u->source4[i];
     for (size_t i = 0; i < u->n; i++) {
         struct udp_socket *s = &u->sockets[i];
         struct addr to;
@@ -519,7 +536,7 @@ void udp_beacon(struct udp *u, uint32_t ifindex, const uint8_t *data,
         if (s->group || text_addr_parse(&to, s->v6 ? group6 : group4,
                                         PROTOCOL_PORT) != KITH_OK)
             continue;
-        queue(u, s, &to, &none, ifindex, data, len);
+        queue(u, s, &to, s->v6 ? &none : &source4, ifindex, data, len);
     }
 }
 
