@@ -223,8 +223,7 @@ int bulk_give(struct engine *e, const struct now *now, struct peer *p,
     return finish(e, now, p, &w, out);
 }
 
-/* -- what either side takes
- * ---------------------------------------------------- */
+/* -- what either side takes ----------------------------------------------- */
 
 static void take_record(struct engine *e, const struct now *now,
                         struct give_context *give, const struct bulk_record *r,
@@ -314,8 +313,7 @@ void bulk_done(struct engine *e, const struct now *now, struct call *call,
         p->sync_at = now->mono;
 }
 
-/* -- what B answers
- * -------------------------------------------------------------- */
+/* -- what B answers ------------------------------------------------------- */
 
 static int copy_list(const struct bulk_record *r, struct bulk_serial **v,
                      size_t *n)

@@ -111,8 +111,7 @@ void dial_forgive(struct engine *e, const struct addr *a)
     }
 }
 
-/* -- calls
- * --------------------------------------------------------------------- */
+/* -- calls ---------------------------------------------------------------- */
 
 struct call *dial_call(struct engine *e, uint32_t id)
 {
@@ -206,8 +205,7 @@ static void start(struct engine *e, const struct now *now,
     }
 }
 
-/* -- where a peer may be
- * ---------------------------------------------------------- */
+/* -- where a peer may be -------------------------------------------------- */
 
 static bool is_mine(const struct engine *e, const struct addr *a)
 {
@@ -258,6 +256,7 @@ static void list_candidates(struct engine *e, const struct now *now,
 
 void dial_peer(struct engine *e, const struct now *now, struct peer *p)
 {
+    p->dialled = now->mono;
     list_candidates(e, now, p);
     p->next_at = now->mono;
 }
@@ -282,8 +281,7 @@ static void give_up(struct engine *e, const struct now *now, struct peer *p,
     discovery_review(e, now, out);
 }
 
-/* -- results
- * --------------------------------------------------------------------- */
+/* -- results -------------------------------------------------------------- */
 
 static const char *reason_of(enum call_outcome outcome)
 {
@@ -395,8 +393,7 @@ void dial_done(struct engine *e, const struct now *now,
         session_failed(e, now, &call, r, out);
 }
 
-/* -- what to dial
- * ------------------------------------------------------------------ */
+/* -- what to dial --------------------------------------------------------- */
 
 /* Whether some peer's datagrams go there already. */
 static bool is_session(const struct engine *e, const struct now *now,
@@ -510,7 +507,7 @@ static bool dial_some_found(struct engine *e, const struct now *now,
 {
     struct dials *d = &e->dial;
 
-    if (!e->discovery.searching)
+    if (!e->discovery.searching && !e->config.lookout)
         d->n_found = 0; /* enough were found; the rings decide */
     while (d->n_found > 0) {
         struct addr a = d->found[0];
@@ -545,12 +542,35 @@ static bool dial_some_configured(struct engine *e, const struct now *now,
     return false;
 }
 
+/* Of the peers that failed and have an address to be tried now the one that
+ * was dialled longest ago; those that can be probed come last. */
+static struct peer *longest_failed(struct engine *e, const struct now *now)
+{
+    struct peer *p, *next, *best = NULL;
+
+    HASH_ITER (hh, e->peers, p, next) {
+        bool probed = peer_usable(p, now);
+        bool best_probed = best && peer_usable(best, now);
+
+        if (p->state != PEER_FAILED || p->calls > 0 ||
+            instant_since_ms(now->mono, p->dialled) < HEAL_EVERY)
+            continue;
+        if (best &&
+            (probed > best_probed ||
+             (probed == best_probed && p->dialled.us >= best->dialled.us)))
+            continue;
+        list_candidates(e, now, p);
+        if (p->n_candidates > 0)
+            best = p;
+    }
+    return best;
+}
+
 /* Peers that failed are probed on their old session as it comes cheap; and
  * one of all that are missing is dialled now and then. */
 static void heal(struct engine *e, const struct now *now, struct effects *out)
 {
     struct peer *p, *next;
-    bool any = false;
 
     HASH_ITER (hh, e->peers, p, next) {
         if (p->state != PEER_FAILED || !instant_reached(now->mono, p->dial_at))
@@ -560,14 +580,14 @@ static void heal(struct engine *e, const struct now *now, struct effects *out)
         peer_back_off(e, now, p);
         if (peer_usable(p, now))
             request_probe(e, now, p, out);
-        if (!any && instant_reached(now->mono, e->dial.heal) && p->calls == 0) {
-            any = true;
-            dial_peer(e, now, p);
-        }
     }
-    if (any)
-        e->dial.heal =
-            instant_add_ms(now->mono, prng_jitter(&e->prng, HEAL_EVERY, 20));
+    if (!instant_reached(now->mono, e->dial.heal))
+        return;
+    e->dial.heal =
+        instant_add_ms(now->mono, prng_jitter(&e->prng, HEAL_EVERY, 20));
+    p = longest_failed(e, now);
+    if (p)
+        dial_peer(e, now, p);
 }
 
 struct instant dial_deadline(const struct engine *e, const struct now *now)
@@ -594,7 +614,7 @@ struct instant dial_deadline(const struct engine *e, const struct now *now)
         at = INSTANT_NEVER; /* the end of a call is an event */
     HASH_ITER (hh, e->peers, p, next)
         if (p->state == PEER_FAILED)
-            at = instant_min(at, p->dial_at);
+            at = instant_min(at, instant_min(p->dial_at, e->dial.heal));
     return at;
 }
 

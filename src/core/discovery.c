@@ -30,6 +30,14 @@ void discovery_search(struct engine *e, const struct now *now,
     engine_note(out, NOTE_SEARCHING, NULL, NULL, NULL);
 }
 
+/* The next beacon when nobody is searched for: one a minute, if at all. */
+static struct instant next_lookout(struct engine *e, const struct now *now)
+{
+    if (!e->config.lookout)
+        return INSTANT_NEVER;
+    return instant_add_ms(now->mono, prng_jitter(&e->prng, LOOKOUT, 20));
+}
+
 static size_t count_sessions(const struct engine *e, const struct now *now)
 {
     struct peer *p, *next;
@@ -55,13 +63,12 @@ void discovery_review(struct engine *e, const struct now *now,
     if (sessions >= FOUND_SESSIONS ||
         (sessions > 0 && d->sent >= BEACON_SCHEDULE)) {
         d->searching = false;
-        d->next = INSTANT_NEVER;
+        d->next = next_lookout(e, now);
         engine_note(out, NOTE_FOUND, NULL, NULL, NULL);
     }
 }
 
-/* -- a beacon of somebody's
- * ---------------------------------------------------- */
+/* -- a beacon of somebody's ----------------------------------------------- */
 
 /* rank of H(nonce ‖ id): 8 bytes are enough to order by. */
 static uint64_t rank_key(struct engine *e, const uint8_t nonce[DGRAM_NONCE_LEN],
@@ -134,7 +141,7 @@ void discovery_beacon(struct engine *e, const struct now *now,
         return;
     }
     /* Our own beacon comes back to us. */
-    if (d->searching && memcmp(b->nonce, d->nonce, sizeof d->nonce) == 0)
+    if (memcmp(b->nonce, d->nonce, sizeof d->nonce) == 0)
         return;
     if (d->n_hints == HINTS_MAX ||
         !budget_take(&d->beacon_budget, now->mono, 1)) {
@@ -165,7 +172,8 @@ void discovery_hint(struct engine *e, const struct now *now,
     struct addr to = dg->from;
 
     e->counters[COUNT_HINTS_IN]++;
-    if (!d->searching || memcmp(h->nonce, d->nonce, sizeof d->nonce) != 0 ||
+    if ((!d->searching && !e->config.lookout) ||
+        memcmp(h->nonce, d->nonce, sizeof d->nonce) != 0 ||
         memcmp(h->tag, e->tag, sizeof e->tag) != 0)
         return;
     to.port = h->port;
@@ -174,11 +182,13 @@ void discovery_hint(struct engine *e, const struct now *now,
         !(nets_may_dial(&e->nets, &to, e->config.port) ||
           addr_is_link_local(&to)))
         return;
+    /* A lookout is for those who are not known yet. */
+    if (!d->searching && index_has_addr(&e->index, &to))
+        return;
     dial_found(e, now, &to);
 }
 
-/* -- time
- * ----------------------------------------------------------------------- */
+/* -- time ----------------------------------------------------------------- */
 
 struct instant discovery_deadline(const struct engine *e)
 {
@@ -190,16 +200,13 @@ struct instant discovery_deadline(const struct engine *e)
     return at;
 }
 
-static void send_beacons(struct engine *e, const struct now *now,
-                         struct effects *out)
+static void send_beacons(struct engine *e, unsigned k, struct effects *out)
 {
-    static const uint16_t gaps_ms[BEACON_SCHEDULE] = {1000, 1000, 2000, 4000};
-    struct discovery *d = &e->discovery;
+    const struct discovery *d = &e->discovery;
     struct beacon beacon = {.port = e->config.port};
     uint8_t *bytes = effects_bytes(out, DGRAM_BEACON_LEN);
-    uint64_t gap_ms;
 
-    beacon.k = d->sent > 255 ? 255 : (uint8_t)d->sent;
+    beacon.k = k > 255 ? 255 : (uint8_t)k;
     memcpy(beacon.tag, e->tag, sizeof beacon.tag);
     memcpy(beacon.nonce, d->nonce, sizeof beacon.nonce);
     beacon_encode(&beacon, bytes);
@@ -211,6 +218,16 @@ static void send_beacons(struct engine *e, const struct now *now,
         effect->beacon.len = DGRAM_BEACON_LEN;
         e->counters[COUNT_BEACONS_OUT]++;
     }
+}
+
+static void search_on(struct engine *e, const struct now *now,
+                      struct effects *out)
+{
+    static const uint16_t gaps_ms[BEACON_SCHEDULE] = {1000, 1000, 2000, 4000};
+    struct discovery *d = &e->discovery;
+    uint64_t gap_ms;
+
+    send_beacons(e, d->sent, out);
     if (d->sent < BEACON_SCHEDULE) {
         gap_ms = gaps_ms[d->sent];
     } else {
@@ -223,6 +240,16 @@ static void send_beacons(struct engine *e, const struct now *now,
     }
     d->sent++;
     d->next = instant_add_ms(now->mono, gap_ms);
+}
+
+static void look_out(struct engine *e, const struct now *now,
+                     struct effects *out)
+{
+    struct discovery *d = &e->discovery;
+
+    entropy_take(&e->entropy, d->nonce, sizeof d->nonce);
+    send_beacons(e, 0, out);
+    d->next = next_lookout(e, now);
 }
 
 static void send_hint(struct engine *e, const struct now *now,
@@ -257,9 +284,13 @@ void discovery_tick(struct engine *e, const struct now *now,
         send_hint(e, now, &due, out);
     }
     if (instant_reached(now->mono, d->next) && effects_room(out, 8)) {
-        if (d->searching)
+        bool searching = d->searching;
+
+        if (searching)
             discovery_review(e, now, out); /* the schedule may have run out */
         if (d->searching)
-            send_beacons(e, now, out);
+            search_on(e, now, out);
+        else if (!searching)
+            look_out(e, now, out);
     }
 }

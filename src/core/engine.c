@@ -222,8 +222,7 @@ void engine_tick(struct engine *e, const struct now *now, struct effects *out)
     engine_finish(e, now, out);
 }
 
-/* -- datagrams
- * ------------------------------------------------------------------ */
+/* -- datagrams ------------------------------------------------------------ */
 
 static void take_answer(struct engine *e, const struct now *now,
                         const struct datagram *dg, const struct dgram *d,
@@ -327,8 +326,7 @@ void engine_refused(struct engine *e, const struct now *now,
     engine_finish(e, now, out);
 }
 
-/* -- calls
- * ------------------------------------------------------------------------ */
+/* -- calls ---------------------------------------------------------------- */
 
 void engine_call_done(struct engine *e, const struct now *now,
                       const struct call_result *r, struct effects *out)
@@ -375,8 +373,7 @@ int engine_grant(struct engine *e, const struct now *now,
     return KITH_OK;
 }
 
-/* -- the machine
- * --------------------------------------------------------------------- */
+/* -- the machine ---------------------------------------------------------- */
 
 void engine_links(struct engine *e, const struct now *now,
                   const struct net_link *links, size_t n, struct effects *out)

@@ -52,6 +52,7 @@ struct engine_config {
     uint8_t boot_id[16];     /* the same until the machine boots again */
     uint64_t seed;           /* of jitter; random */
     bool fresh;              /* this identity was made just now */
+    bool lookout;            /* a beacon a minute even when all is well */
 };
 
 /* -- life ------------------------------------------------------------- */

@@ -97,8 +97,7 @@ int engine_load_node(struct engine *e, const struct now *now,
     return err;
 }
 
-/* -- the operator
- * --------------------------------------------------------------- */
+/* -- the operator --------------------------------------------------------- */
 
 int engine_facts(struct engine *e, const struct now *now,
                  const struct fact *facts, size_t n, struct fact *more,

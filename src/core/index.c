@@ -438,3 +438,18 @@ size_t index_addrs(const struct member *m, struct addr out[FACTS_ADDRS_MAX])
         return 0;
     return facts_addrs(&facts, out);
 }
+
+bool index_has_addr(const struct index *index, const struct addr *a)
+{
+    const struct member *m;
+    struct addr addrs[FACTS_ADDRS_MAX];
+
+    for (m = index->members; m; m = m->hh.next) {
+        size_t n = m->life == LIFE_LIVE ? index_addrs(m, addrs) : 0;
+
+        for (size_t i = 0; i < n; i++)
+            if (addr_equal(&addrs[i], a))
+                return true;
+    }
+    return false;
+}

@@ -104,6 +104,9 @@ void index_slept(struct engine *, const struct now *, uint64_t slept_ms,
 /* Drops everything about a member that is gone. */
 void index_forget(struct engine *, struct member *, struct effects *);
 
+/* Whether a live member says that it listens there. */
+bool index_has_addr(const struct index *, const struct addr *);
+
 /* Lends the block of that hash if a live member's head lists it; or NULL. */
 struct object *index_object(const struct engine *, const struct hash *);
 

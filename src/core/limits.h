@@ -89,6 +89,7 @@ enum {
     /* -- discovery --------------------------------------------------- */
     BEACON_SCHEDULE = 4,       /* beacons at 0, 1, 2, 4 s ... */
     BEACON_MAX = 30000,        /* ... then at random intervals up to this */
+    LOOKOUT = 60000,         /* between beacons, when that is wanted */
     FOUND_SESSIONS = 3,        /* with so many agents the search is over */
     BEACON_BURST = 100,        /* beacons that are looked at, ... */
     BEACON_RATE_X1000 = 50000, /* ... each may cost a hash per member */

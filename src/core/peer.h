@@ -70,7 +70,8 @@ struct peer {
     size_t n_candidates, next_candidate;
     unsigned calls;          /* under way */
     struct instant next_at;  /* when to start the next candidate */
-    struct instant dial_at;  /* IDLE, FAILED: when to dial again */
+    struct instant dialled;  /* dial_peer() last */
+    struct instant dial_at;  /* IDLE: when to dial, FAILED: to probe again */
     uint32_t retry_ms;       /* FAILED: grows */
     struct instant heard_at; /* FAILED: peer_heard() did something */
     const char *reason;      /* of FAILED */

@@ -30,8 +30,7 @@ static void api_end(void *arg)
 {
     agent_end(arg);
 }
-/* -- starting
- * ------------------------------------------------------------------------- */
+/* -- starting ------------------------------------------------------------- */
 
 __attribute__((format(printf, 3, 4))) static int
 fail(struct agent_start *out, int err, const char *fmt, ...)
@@ -154,6 +153,7 @@ static int make_engine(struct agent *a, struct agent_start *out)
         .port = (uint16_t)a->conf->port,
         .members_max = a->conf->max_members,
         .forget_after_s = a->conf->forget_after_s,
+        .lookout = a->conf->lookout,
         .build_unix_s = KITH_BUILD_TIME,
     };
     uint8_t vault[VAULT_MAX], cert[4096];
@@ -198,8 +198,13 @@ static int open_tls(struct agent *a, struct agent_start *out)
     struct cert_rules rules = {.open_mesh = a->open_mesh,
                                .floor_unix_s = KITH_BUILD_TIME};
     struct h2_server_opts opts;
-    int err = tls_new(a->keyfile.key, a->keyfile.certs.chain,
-                      a->keyfile.certs.n, &rules, &a->tls);
+    uint64_t alive_s = keep_alive_unix_ms(&a->keep) / 1000;
+    int err;
+
+    if (alive_s > rules.floor_unix_s)
+        rules.floor_unix_s = alive_s;
+    err = tls_new(a->keyfile.key, a->keyfile.certs.chain, a->keyfile.certs.n,
+                  &rules, &a->tls);
 
     if (err != KITH_OK)
         return fail(out, err, "no TLS: %s", err_str(err));

@@ -8,8 +8,7 @@
 #include "base/error.h"
 #include "crypto/wipe.h"
 
-/* -- calls
- * ---------------------------------------------------------------------- */
+/* -- calls ---------------------------------------------------------------- */
 
 static void unlink_call(struct agent_call *call)
 {

@@ -16,8 +16,7 @@ enum {
     LEAF_EVERY_S = 86400,
 };
 
-/* -- time and effects
- * ----------------------------------------------------------- */
+/* -- time and effects ----------------------------------------------------- */
 
 static uint64_t clock_us(clockid_t clock)
 {
@@ -91,8 +90,7 @@ void agent_end(struct agent *a)
     arm(a);
 }
 
-/* -- carrying out
- * ------------------------------------------------------------------ */
+/* -- carrying out --------------------------------------------------------- */
 
 static void write_vault(struct agent *a, const struct effect *effect)
 {
@@ -166,8 +164,7 @@ static void carry_out(struct agent *a)
     secret_wipe(effects->bytes, effects->used);
 }
 
-/* -- what comes in
- * ------------------------------------------------------------------ */
+/* -- what comes in -------------------------------------------------------- */
 
 void agent_on_deadline(evutil_socket_t fd, short what, void *arg)
 {
@@ -238,8 +235,7 @@ void agent_on_peer_name(void *arg, const struct addr *addr)
     agent_end(a);
 }
 
-/* -- housekeeping
- * -------------------------------------------------------------------- */
+/* -- housekeeping --------------------------------------------------------- */
 
 void agent_tell_facts(struct agent *a)
 {

@@ -8,8 +8,7 @@
 #include "base/error.h"
 #include "version.h"
 
-/* -- events
- * ---------------------------------------------------------------------- */
+/* -- events --------------------------------------------------------------- */
 
 struct agent_listener *
 agent_listen(struct agent *a, void (*fn)(void *, const struct agent_event *),
@@ -80,8 +79,7 @@ void agent_tell(struct agent *a, const struct effect *effect)
     }
 }
 
-/* -- looking and doing
- * ------------------------------------------------------------------ */
+/* -- looking and doing ---------------------------------------------------- */
 
 const struct engine *agent_engine(const struct agent *a)
 {

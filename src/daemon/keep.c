@@ -165,8 +165,7 @@ void keep_close(struct keep *k, const struct now *now)
     commit(k, now);
 }
 
-/* -- loading
- * --------------------------------------------------------------------- */
+/* -- loading -------------------------------------------------------------- */
 
 enum {
     ROWS_MAX = HEAD_ENTRIES_MAX + 1
@@ -287,4 +286,13 @@ int keep_load(struct keep *k, const struct now *now, struct engine *engine,
         free(n);
     }
     return err;
+}
+
+uint64_t keep_alive_unix_ms(const struct keep *k)
+{
+    uint64_t alive_ms = 0;
+
+    if (store_meta_get(k->store, alive_key, &alive_ms) != KITH_OK)
+        return 0;
+    return alive_ms;
 }

@@ -31,6 +31,10 @@ void keep_flush(struct keep *, const struct now *);
  * everything that the engine holds. To be called every second or so. */
 void keep_tick(struct keep *, const struct now *, const struct engine *);
 
+/* When the store was committed last, in this run or an earlier one; 0:
+ * never. No clock that says less is right. */
+uint64_t keep_alive_unix_ms(const struct keep *);
+
 /* Commits now: at the end. */
 void keep_close(struct keep *, const struct now *);
 

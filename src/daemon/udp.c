@@ -264,8 +264,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
     udp_flush(s->udp);
 }
 
-/* -- sockets
- * ------------------------------------------------------------------- */
+/* -- sockets -------------------------------------------------------------- */
 
 static int set_int(int fd, int level, int name, int value)
 {
@@ -464,8 +463,7 @@ void udp_links(struct udp *u, const struct net_link *links, size_t n)
     }
 }
 
-/* -- sending
- * --------------------------------------------------------------------- */
+/* -- sending -------------------------------------------------------------- */
 
 /* The socket that is bound to the address to send from, or to all. */
 static struct udp_socket *choose(struct udp *u, const struct addr *to,
