@@ -340,6 +340,7 @@ static bool session_made(struct engine *e, const struct now *now,
         peer_take_grant(e, now, p, r->grant, &call->to, &r->local) != KITH_OK)
         return false;
     dial_forgive(e, &call->to);
+    e->dial.answered[e->dial.n_answered++ % FOUND_ANSWERED] = call->to;
     e->heard = true;
     own_seen_at(e, now, &p->id, &r->grant->you);
     dial_cancel(e, p, out);
@@ -415,12 +416,29 @@ static bool is_being_dialled(const struct engine *e, const struct addr *a)
     return false;
 }
 
+void dial_search(struct engine *e)
+{
+    e->dial.n_answered = 0;
+    e->dial.n_found = 0;
+}
+
+/* A node that is heard at several addresses is dialled once at each. */
+static bool has_answered(const struct dials *d, const struct addr *a)
+{
+    size_t n = d->n_answered < FOUND_ANSWERED ? d->n_answered : FOUND_ANSWERED;
+
+    for (size_t i = 0; i < n; i++)
+        if (addr_equal(&d->answered[i], a))
+            return true;
+    return false;
+}
+
 void dial_found(struct engine *e, const struct now *now, const struct addr *a)
 {
     struct dials *d = &e->dial;
 
     if (d->n_found == FOUND_QUEUE || is_mine(e, a) || is_session(e, now, a) ||
-        is_being_dialled(e, a) || backed_off(e, now, a))
+        is_being_dialled(e, a) || backed_off(e, now, a) || has_answered(d, a))
         return;
     for (size_t i = 0; i < d->n_found; i++)
         if (addr_equal(&d->found[i], a))

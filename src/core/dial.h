@@ -46,6 +46,8 @@ struct dials {
     struct backoff *backoffs;
     struct addr found[FOUND_QUEUE]; /* from hints */
     size_t n_found;
+    struct addr answered[FOUND_ANSWERED]; /* in this search, in a circle */
+    size_t n_answered;
     struct configured peers[PEERS_MAX];
     size_t n_peers;
     struct addr mine[16]; /* that turned out to be ourselves */
@@ -58,8 +60,11 @@ struct engine;
 void dial_init(struct engine *, const struct now *);
 void dial_clear(struct engine *);
 
-/* A hint came from there: dial it unless it is a session already. */
+/* A hint came from there: dial it unless a session was made there in this
+ * search already. */
 void dial_found(struct engine *, const struct now *, const struct addr *);
+/* A search begins. */
+void dial_search(struct engine *);
 int dial_configure(struct engine *, const struct now *, const struct addr *);
 
 /* The links changed, or we slept: try everything anew, without back-off. */

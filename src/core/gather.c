@@ -402,8 +402,8 @@ static int author_ident(struct engine *e, const struct give_context *give,
  * so that nobody makes us verify what nobody wants. */
 static int take_listed(struct engine *e, const struct now *now,
                        const struct give_context *give,
-                       const struct block *block, const uint8_t *bytes,
-                       size_t n, struct effects *out)
+                       const struct hash *named, const struct block *block,
+                       const uint8_t *bytes, size_t n, struct effects *out)
 {
     struct object *object = NULL;
     struct pending *p;
@@ -414,6 +414,8 @@ static int take_listed(struct engine *e, const struct now *now,
 
     if (err != KITH_OK)
         return err;
+    if (named && !hash_equal(named, &hash))
+        return KITH_ERR_AUTH; /* the pieces are not what they were called */
     lack = find_lack(e, &hash);
     if (!lack)
         return KITH_ERR_UNWANTED;
@@ -441,7 +443,7 @@ static int take_block(struct engine *e, const struct now *now,
     if (err != KITH_OK)
         return err;
     if (block.type != BLOCK_HEAD)
-        return take_listed(e, now, give, &block, bytes, n, out);
+        return take_listed(e, now, give, hash, &block, bytes, n, out);
     err = author_ident(e, give, hash, &block.author, &ident);
     if (err == KITH_OK)
         err = pool_object(e->pool, ident, bytes, n, &object);

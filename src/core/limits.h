@@ -89,7 +89,7 @@ enum {
     /* -- discovery --------------------------------------------------- */
     BEACON_SCHEDULE = 4,       /* beacons at 0, 1, 2, 4 s ... */
     BEACON_MAX = 30000,        /* ... then at random intervals up to this */
-    LOOKOUT = 60000,         /* between beacons, when that is wanted */
+    LOOKOUT = 60000,           /* between beacons, when that is wanted */
     FOUND_SESSIONS = 3,        /* with so many agents the search is over */
     BEACON_BURST = 100,        /* beacons that are looked at, ... */
     BEACON_RATE_X1000 = 50000, /* ... each may cost a hash per member */
@@ -100,8 +100,9 @@ enum {
     HINT_RANK = 3,       /* listeners that answer a first beacon */
     HINT_DELAY_FIRST = 50,
     HINT_DELAY = 200,
-    FOUND_QUEUE = 16,   /* addresses from hints waiting to be dialled */
-    HEAL_EVERY = 10000, /* a dead member is tried, see dial.c */
+    FOUND_ANSWERED = 64, /* addresses that are not dialled twice */
+    FOUND_QUEUE = 16,    /* addresses from hints waiting to be dialled */
+    HEAL_EVERY = 10000,  /* a dead member is tried, see dial.c */
 
     /* -- members ----------------------------------------------------- */
     FORGET_AFTER_S = 30 * 86400,
