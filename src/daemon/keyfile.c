@@ -375,8 +375,7 @@ static int cert_make(struct job *job)
         return tell(job, err, CERT_FILE, "cannot be made: %s", err_str(err));
     err = pem_write_cert(der, len, pem, sizeof pem, &len);
     if (err != KITH_OK)
-        return tell(job, err, CERT_FILE, "cannot be encoded: %s",
-                    err_str(err));
+        return tell(job, err, CERT_FILE, "cannot be encoded: %s", err_str(err));
     return file_write(job, CERT_FILE, S_IRUSR | S_IWUSR | S_IRGRP | S_IROTH,
                       pem, len);
 }

@@ -25,9 +25,9 @@ static void make(struct sample *s)
     assert_int_equal(cert_make_node(key, s->der, sizeof s->der, &s->n),
                      KITH_OK);
     key_free(key);
-    assert_int_equal(pem_write_cert(s->der, s->n, s->text, sizeof s->text,
-                                    &s->len),
-                     KITH_OK);
+    assert_int_equal(
+        pem_write_cert(s->der, s->n, s->text, sizeof s->text, &s->len),
+        KITH_OK);
     assert_int_equal(strlen(s->text), s->len);
 }
 
@@ -84,8 +84,8 @@ static void test_refusals(void **state)
 
 static void test_base64(void **state)
 {
-    static const char *const bad[] = {"", "Z", "Zg=", "Zg==\n", "Z*==",
-                                      " Zg=", "===="};
+    static const char *const bad[] = {"",     "Z",    "Zg=", "Zg==\n",
+                                      "Z*==", " Zg=", "===="};
     uint8_t out[16];
     char text[16];
 
