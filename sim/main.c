@@ -110,7 +110,7 @@ static void print_command(const struct arguments *a, const char *scenario)
 {
     const struct sim_options *o = &a->sim;
 
-    printf("repeat: kith-sim --seed %" PRIu64 " --nodes %" PRIu32
+    printf("kith-sim --seed %" PRIu64 " --nodes %" PRIu32
            " --scenario %s --minutes %" PRIu32 " --loss %u --lans %" PRIu32
            "%s\n",
            o->seed, o->nodes, scenario, o->minutes, o->loss, o->lans,
@@ -127,13 +127,14 @@ static bool run(const struct arguments *a, const struct scenario *scenario,
     bool kept;
 
     sim_init(sim, &a->sim);
-    printf("%s\n", scenario->name);
+    print_command(a, scenario->name);
     sim_phase_heading();
+    fflush(stdout); /* an assertion may be what comes next */
     scenario->run(sim);
     sim_phase_end(sim);
     kept = !sim->broken;
     if (!kept) {
-        printf("broken: %s\n", sim->why);
+        printf("broken: %s\nrepeat: ", sim->why);
         print_command(a, scenario->name);
     }
     world_trace_end(&sim->world, &digest);

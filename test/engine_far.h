@@ -57,18 +57,25 @@ struct far {
     size_t len; /* of the datagram */
 };
 
-static inline void far_init(struct far *f, struct rig *r, uint64_t number)
+/* With workspaces that stay the caller's. */
+static inline void far_init_with(struct far *f, struct rig *r, uint64_t number,
+                                 struct cipher *cipher, struct kdf *kdf)
 {
     memset(f, 0, sizeof *f);
     f->number = number;
     f->ident = fake_ident(r->pool, number);
     f->id = f->ident->id;
     f->addr = rig_addr(number);
-    f->cipher = cipher_new();
-    f->kdf = kdf_new();
+    f->cipher = cipher;
+    f->kdf = kdf;
     assert(f->cipher && f->kdf);
     f->renew_after_s = 86400;
     f->valid_for_s = 2 * 86400;
+}
+
+static inline void far_init(struct far *f, struct rig *r, uint64_t number)
+{
+    far_init_with(f, r, number, cipher_new(), kdf_new());
 }
 
 static inline void far_clear(struct far *f)

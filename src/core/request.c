@@ -88,6 +88,7 @@ static struct request *new_request(struct engine *e, struct peer *p,
 {
     struct request *r = calloc(1, sizeof *r);
 
+    assert(n > 0);
     if (!r)
         return NULL;
     r->jobs = malloc(n * sizeof *r->jobs);
