@@ -95,6 +95,14 @@ static struct far *any_far(struct world *w)
     return &w->far[below(w, FARS)];
 }
 
+static struct far *far_at(struct world *w, const struct addr *a)
+{
+    for (size_t i = 1; i < FARS; i++)
+        if (addr_equal(&w->far[i].addr, a))
+            return &w->far[i];
+    return NULL;
+}
+
 static struct addr any_addr(struct world *w)
 {
     struct addr a = rig_addr(u8(w));
@@ -411,7 +419,10 @@ static void answer(struct world *w)
     uint8_t how = u8(w), dgram[DGRAM_RESET_LEN];
     size_t n = 0, pick = how & 15;
 
-    put_items(w, &items);
+    if (how < 0x20)
+        put_root(w, far_begin(&items));
+    else
+        put_items(w, &items);
     DL_FOREACH (w->r->e->requests.list, req) {
         if (!node_id_equal(&req->peer, &f->id) || n++ != pick)
             continue;
@@ -489,36 +500,39 @@ static void call_data(struct world *w, const struct rig_call *call)
         rig_call_fails(w->r, id, CALL_BROKEN);
 }
 
-/* Something happens to a call that is under way. */
+/* Something happens to a call that is under way: most often what should. */
 static void call(struct world *w)
 {
     static const uint32_t seconds[] = {0, 1, 60, 86400, UINT32_MAX};
-    struct call_result result = {.outcome = (enum call_outcome)below(w, 8)};
-    struct grant grant;
+    struct call_result result = {.outcome = CALL_OK, .local = rig_addr(1)};
+    uint8_t how = u8(w);
     struct rig *r = w->r;
-    struct far *f = any_far(w);
+    struct grant grant;
     const struct rig_call *c;
+    struct far *f;
 
     if (r->n_calls == 0)
         return;
-    c = &r->calls[below(w, r->n_calls)];
+    c = &r->calls[(how & 7) % r->n_calls];
     result.call = c->id;
-    if (c->kind == CALL_BULK && below(w, 4) > 0) {
+    if (c->kind == CALL_BULK && how >> 6 > 0) {
         call_data(w, c);
         return;
     }
-    if (below(w, 8) > 0) /* who is to be expected there */
-        for (size_t i = 0; i < FARS; i++)
-            if (addr_equal(&w->far[i].addr, &c->to))
-                f = &w->far[i];
-    f->renew_after_s = seconds[below(w, 5)];
-    f->valid_for_s = seconds[below(w, 5)];
+    f = far_at(w, &c->to);
+    if (!f || how >= 0xe0)
+        f = any_far(w);
+    if (how >> 6 == 2)
+        result.outcome = (enum call_outcome)below(w, 8);
     far_grant(f, r, &grant);
-    grant.you = any_addr(w);
+    if (how >> 6 == 1) {
+        grant.renew_after_s = seconds[below(w, 5)];
+        grant.valid_for_s = seconds[below(w, 5)];
+        grant.you = any_addr(w);
+    }
     result.peer = f->id;
-    result.peer_known = below(w, 8) > 0;
-    result.local = rig_addr(1);
-    if (result.outcome == CALL_OK && below(w, 8) > 0)
+    result.peer_known = (how & 8) == 0;
+    if (result.outcome == CALL_OK && (how & 16) == 0)
         result.grant = &grant;
     rig_call_end(r, result.call);
     engine_call_done(r->e, &r->now, &result, rig_begin(r));
@@ -687,6 +701,26 @@ static void restart(struct world *w)
 
 /* -- all together -- */
 
+/* Some inputs begin with that many friends whose sessions work. */
+static void befriend(struct world *w, size_t n)
+{
+    for (size_t i = 1; i <= n; i++)
+        far_join(&w->far[i], w->r, 10);
+    for (int i = 0; n > 0 && i < 30; i++) {
+        rig_run(w->r, 50);
+        for (size_t k = w->r->n_calls; k > 0; k--) {
+            struct far *f = far_at(w, &w->r->calls[0].to);
+
+            if (f)
+                far_accept(f, w->r, w->r->calls[0].id);
+        }
+        for (size_t k = 1; k <= n; k++)
+            for (size_t from = 0; far_read_from(&w->far[k], w->r, &from);)
+                far_agree(&w->far[k], w->r);
+        rig_forget(w->r);
+    }
+}
+
 static void event(struct world *w)
 {
     rig_forget(w->r);
@@ -730,19 +764,22 @@ static void event(struct world *w)
     }
 }
 
-/* The world outlives an input where that saves time: these hold no state. */
-static struct cipher *cipher;
-static struct kdf *kdf;
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct world w = {.r = rig_new(1), .in = data, .left = size};
+    /* These carry nothing over from one input to the next, but take time to
+     * make. */
+    static struct rig rig;
+    static struct cipher *cipher;
+    static struct kdf *kdf;
+    struct world w = {.r = &rig, .in = data, .left = size};
 
+    rig_init(&rig, 1);
     cipher = cipher ? cipher : cipher_new();
     kdf = kdf ? kdf : kdf_new();
     for (size_t i = 0; i < FARS; i++)
         far_init_with(&w.far[i], w.r, i + 1, cipher, kdf);
     rig_start(w.r);
+    befriend(&w, below(&w, FARS));
     for (int i = 0; i < EVENTS_MAX && w.left > 0; i++)
         event(&w);
     for (size_t i = 0; i < REPLIES; i++)
@@ -751,6 +788,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         ident_unref(w.far[i].ident);
     for (size_t i = 0; i < SHELF; i++)
         free(w.shelf[i].bytes);
-    rig_free(w.r);
+    rig_clear(w.r);
     return 0;
 }

@@ -176,7 +176,6 @@ static inline void far_meet(struct far *f, struct rig *r)
  * behind it. Returns false when there is none. */
 static inline bool far_read_from(struct far *f, struct rig *r, size_t *from)
 {
-    assert(r->n_sent <= RIG_SENT);
     for (; *from < r->n_sent; ++*from) {
         const struct rig_sent *sent = &r->sent[*from];
         struct dgram d;
@@ -311,7 +310,6 @@ static inline void far_ask(struct far *f, struct rig *r, const uint8_t *items,
 /* Opens the answer to our last request. Returns false when there is none. */
 static inline bool far_read_answer(struct far *f, struct rig *r)
 {
-    assert(r->n_sent <= RIG_SENT);
     for (size_t i = 0; i < r->n_sent; i++) {
         const struct rig_sent *sent = &r->sent[i];
 

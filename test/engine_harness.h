@@ -26,8 +26,6 @@
 
 enum {
     RIG_LINK = 7,
-    RIG_NOTES = 512,
-    RIG_SENT = 512,
     RIG_CALLS = DIALS_MAX + BULK_CALLS_MAX,
     RIG_STUCK = 200, /* ticks without time passing: it will never end */
 };
@@ -69,7 +67,6 @@ struct rig {
     struct engine *e;
     struct engine_config config;
     struct now now;
-    struct effects out; /* of the last event */
     struct prng random;
     struct net_link link;
 
@@ -84,10 +81,10 @@ struct rig {
     bool vault_written;        /* ever */
 
     /* Everything since rig_forget(). */
-    struct rig_note notes[RIG_NOTES];
-    size_t n_notes;
-    struct rig_sent sent[RIG_SENT];
-    size_t n_sent;
+    struct rig_note *notes; /* owned */
+    size_t n_notes, cap_notes;
+    struct rig_sent *sent; /* owned */
+    size_t n_sent, cap_sent;
     size_t beacons, keeps, keep_nodes, drops, cancels;
     struct beacon beacon; /* the last one */
     uint64_t head_serial; /* of our own last head */
@@ -96,6 +93,8 @@ struct rig {
 
     struct rig_call calls[RIG_CALLS]; /* under way */
     size_t n_calls;
+
+    struct effects out; /* of the last event; the last member */
 };
 
 /* -- addresses -- */
@@ -178,7 +177,9 @@ static inline void rig_check_peers(const struct engine *e)
     for (p = e->peers; p; p = p->hh.next) {
         rig_check_peer(e, p);
         friends += p->friend;
-        active += peer_active(e, p);
+        active += peer_active(e, p) &&
+                  (p->state == PEER_OPEN || p->state == PEER_PROVEN ||
+                   p->state == PEER_SUSPECT);
         peers++;
     }
     assert(friends == e->friends.n && friends <= FRIENDS_MAX);
@@ -313,26 +314,39 @@ static inline void rig_call(struct rig *r, const struct effect *effect)
     rig_touch(r, call->body, call->len);
 }
 
+/* Room for one more of n things of that size. */
+static inline void *rig_grow(void *v, size_t n, size_t *cap, size_t size)
+{
+    if (n < *cap)
+        return v;
+    *cap = *cap ? 2 * *cap : 8;
+    v = realloc(v, *cap * size);
+    assert(v);
+    return v;
+}
+
 static inline void rig_send(struct rig *r, const struct effect *effect)
 {
-    struct rig_sent *sent = &r->sent[r->n_sent % RIG_SENT];
+    struct rig_sent *sent;
 
+    r->sent = rig_grow(r->sent, r->n_sent, &r->cap_sent, sizeof *r->sent);
+    sent = &r->sent[r->n_sent++];
     assert(effect->datagram.len <= DGRAM_MAX);
     sent->to = effect->datagram.to;
     sent->len = effect->datagram.len;
     memcpy(sent->data, effect->datagram.data, sent->len);
-    r->n_sent++;
 }
 
 static inline void rig_note(struct rig *r, const struct effect *effect)
 {
-    struct rig_note *note = &r->notes[r->n_notes % RIG_NOTES];
+    struct rig_note *note;
 
+    r->notes = rig_grow(r->notes, r->n_notes, &r->cap_notes, sizeof *r->notes);
+    note = &r->notes[r->n_notes++];
     note->type = effect->note.type;
     note->id = effect->note.id;
     memcpy(note->name, effect->note.name, sizeof note->name);
     memcpy(note->text, effect->note.text, sizeof note->text);
-    r->n_notes++;
 }
 
 static inline void rig_beacon(struct rig *r, const struct effect *effect)
@@ -515,7 +529,6 @@ static inline size_t rig_noted(const struct rig *r, enum note_type type)
 {
     size_t n = 0;
 
-    assert(r->n_notes <= RIG_NOTES);
     for (size_t i = 0; i < r->n_notes; i++)
         n += r->notes[i].type == type;
     return n;
@@ -527,7 +540,6 @@ static inline size_t rig_sent_to(const struct rig *r, enum dgram_type type,
 {
     size_t n = 0;
 
-    assert(r->n_sent <= RIG_SENT);
     for (size_t i = 0; i < r->n_sent; i++)
         n += r->sent[i].data[1] == type &&
              (!to || addr_equal(&r->sent[i].to, to));
@@ -587,11 +599,10 @@ static inline void rig_make_engine(struct rig *r)
 }
 
 /* Node `number`, not started. */
-static inline struct rig *rig_new(uint64_t number)
+static inline void rig_init(struct rig *r, uint64_t number)
 {
-    struct rig *r = calloc(1, sizeof *r);
-
-    assert(r);
+    memset(r, 0, offsetof(struct rig, out));
+    effects_clear(&r->out);
     r->number = number;
     r->pool = fake_pool();
     r->now.mono.us = 1000000;
@@ -611,6 +622,14 @@ static inline struct rig *rig_new(uint64_t number)
     r->link.addrs[0].prefix_len = 24;
     r->link.addrs[0].publish = true;
     rig_make_engine(r);
+}
+
+static inline struct rig *rig_new(uint64_t number)
+{
+    struct rig *r = malloc(sizeof *r);
+
+    assert(r);
+    rig_init(r, number);
     return r;
 }
 
@@ -683,10 +702,17 @@ static inline void rig_restart(struct rig *r, bool store)
 }
 
 /* Asserts that nothing is left. */
-static inline void rig_free(struct rig *r)
+static inline void rig_clear(struct rig *r)
 {
     rig_stop(r);
     pool_free(r->pool);
+    free(r->notes);
+    free(r->sent);
+}
+
+static inline void rig_free(struct rig *r)
+{
+    rig_clear(r);
     free(r);
 }
 

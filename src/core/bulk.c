@@ -303,7 +303,6 @@ void bulk_done(struct engine *e, const struct now *now, struct call *call,
                   bulk_reader_finish(call->reader) == KITH_OK &&
                   e->counters[COUNT_HEADS_ACCEPTED] > call->heads_before;
 
-    (void)out;
     dial_end_call(e, call);
     if (!p)
         return;
@@ -311,6 +310,9 @@ void bulk_done(struct engine *e, const struct now *now, struct call *call,
     p->bulk_at = gained ? now->mono : instant_add_ms(now->mono, BULK_PAUSE);
     if (peer_active(e, p))
         p->sync_at = now->mono;
+    else if (!gained && peer_lost(e, p) &&
+             (p->state == PEER_OPEN || p->state == PEER_PROVEN))
+        peer_set_state(e, now, p, PEER_FAILED, "bulk", out); /* once more */
 }
 
 /* -- what B answers ------------------------------------------------------- */

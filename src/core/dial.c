@@ -351,6 +351,8 @@ static bool session_made(struct engine *e, const struct now *now,
             peer_set_state(e, now, p, PEER_OPEN, "", out);
     }
     sync_begin(e, now, p);
+    if (peer_lost(e, p))
+        request_probe(e, now, p, out);
     discovery_review(e, now, out);
     return true;
 }

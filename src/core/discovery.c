@@ -24,6 +24,7 @@ void discovery_search(struct engine *e, const struct now *now,
     if (d->searching || !e->started)
         return;
     dial_search(e);
+    sync_newcomer(e);
     d->searching = true;
     d->sent = 0;
     d->next = now->mono;

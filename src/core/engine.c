@@ -57,8 +57,7 @@ struct engine *engine_new(const struct engine_config *config,
     dial_init(e, now);
     discovery_init(e, now);
     responder_init(e, now);
-    e->sync.newcomer = true;
-    e->sync.newcomer_until = INSTANT_NEVER;
+    sync_newcomer(e);
     if (own_builtin(e, now, BLOCK_CERT, "cert", config->cert,
                     config->cert_len) != KITH_OK) {
         engine_free(e);

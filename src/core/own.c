@@ -517,7 +517,7 @@ void own_tick(struct engine *e, const struct now *now, struct effects *out)
     }
     if (own->flags & HEAD_AWAY && !own->head_dirty &&
         instant_reached(now->mono,
-                        instant_add_ms(own->signed_at, 2 * AWAY_MS))) {
+                        instant_add_ms(own->signed_at, 2ull * AWAY_MS))) {
         own->flags &= (uint16_t)~HEAD_AWAY; /* we are still here */
         own->head_dirty = true;
         own_due_now(e, now);

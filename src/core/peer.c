@@ -167,9 +167,28 @@ bool peer_usable(const struct peer *p, const struct now *now)
     return p->session.valid && !instant_reached(now->mono, p->session.expires);
 }
 
+/* How many requests may go to, if they all are active. */
+static size_t count_talking(const struct engine *e)
+{
+    const struct peer *p;
+    size_t n = 0;
+
+    for (p = e->peers; p; p = p->hh.next)
+        n += p->state == PEER_OPEN || p->state == PEER_PROVEN ||
+             p->state == PEER_SUSPECT;
+    return n;
+}
+
 bool peer_active(const struct engine *e, const struct peer *p)
 {
-    return p->friend || (e->sync.newcomer && e->n_peers <= FRIENDS_MAX);
+    return p->friend || (e->sync.newcomer && count_talking(e) <= FRIENDS_MAX);
+}
+
+bool peer_lost(const struct engine *e, const struct peer *p)
+{
+    const struct member *m = index_find(&e->index, &p->id);
+
+    return !peer_active(e, p) && (!m || m->life != LIFE_LIVE);
 }
 
 int peer_take_grant(struct engine *e, const struct now *now, struct peer *p,

@@ -102,6 +102,10 @@ bool peer_usable(const struct peer *, const struct now *);
  * we are new one of those just found. */
 bool peer_active(const struct engine *, const struct peer *);
 
+/* Whether it is somebody whom the rings do not know of: gone, or of another
+ * island. A probe and one bulk exchange bring the two together. */
+bool peer_lost(const struct engine *, const struct peer *);
+
 /* B has granted a session: takes it over. */
 int peer_take_grant(struct engine *, const struct now *, struct peer *,
                     const struct grant *, const struct addr *to,

@@ -228,7 +228,7 @@ static void time_out(struct engine *e, const struct now *now, struct request *r,
     if (!p || !peer_usable(p, now) || probe || r->tries == REQUEST_TRIES) {
         e->counters[COUNT_TIMEOUTS]++;
         request_end(e, r);
-        if (p && !probe)
+        if (p && (!probe || peer_lost(e, p)))
             peer_no_answer(e, now, p, out);
         return;
     }

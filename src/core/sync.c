@@ -51,6 +51,12 @@ static void schedule_idle(struct engine *e, const struct now *now,
     schedule(e, now, p, ms);
 }
 
+void sync_newcomer(struct engine *e)
+{
+    e->sync.newcomer = true;
+    e->sync.newcomer_until = INSTANT_NEVER;
+}
+
 void sync_begin(struct engine *e, const struct now *now, struct peer *p)
 {
     if (e->sync.newcomer && e->sync.newcomer_until.us == INSTANT_NEVER.us)
@@ -139,6 +145,12 @@ static void different_roots(struct engine *e, const struct now *now,
     if (is_fruitless(e, now, p, mine, x->root)) {
         drop_descriptions(jobs);
         schedule_idle(e, now, p);
+        return;
+    }
+    if (!peer_active(e, p)) {
+        if (peer_lost(e, p))
+            bulk_ask(e, now, p, out);
+        jobs_clear(jobs);
         return;
     }
     if (x->heads > held + BULK_MIN_HEADS && bulk_ask(e, now, p, out) == KITH_OK)

@@ -16,6 +16,9 @@ struct sync {
 
 struct engine;
 
+/* We know nobody (any more): syncs often with whomever we meet. */
+void sync_newcomer(struct engine *);
+
 /* Begins to sync with a peer whose session was just made. */
 void sync_begin(struct engine *, const struct now *, struct peer *);
 

@@ -381,7 +381,7 @@ static void on_end(evutil_socket_t fd, short what, void *arg)
 
 void agent_shutdown(struct agent *a)
 {
-    struct timeval farewell = {0, FAREWELL_MS * 1000};
+    struct timeval farewell = {0, FAREWELL_MS * 1000L};
 
     if (a->end)
         return;

@@ -161,6 +161,7 @@ void agent_cancel_call(struct agent *a, uint32_t id)
 
 void agent_drop_calls(struct agent *a)
 {
+    /* The analyser does not see that unlinking moves a->calls on. */
     while (a->calls)
-        unlink_call(a->calls);
+        unlink_call(a->calls); /* NOLINT(clang-analyzer-unix.Malloc) */
 }

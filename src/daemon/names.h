@@ -16,6 +16,6 @@ struct names *names_new(struct event_base *base,
 void names_free(struct names *);
 
 /* Looks a name up, and again every minute until it has an address. */
-void names_resolve(struct names *, const char *name, uint16_t port);
+void names_resolve(struct names *, const char *text, uint16_t port);
 
 #endif

@@ -9,7 +9,8 @@ import sys
 
 import mesh
 
-sys.path.append(str(mesh.HERE.parent / "interop"))
+PEER = mesh.HERE.parent / "interop" / "kith_peer.py"
+sys.path.append(str(PEER.parent))
 try:
     import kith_cert as cert
     import kith_h2 as h2
@@ -21,8 +22,8 @@ try:
 except ModuleNotFoundError as error:
     mesh.skip(f"{error}; python3-cryptography is needed")
 
-__all__ = ("cert", "h2", "http", "nodes", "state", "stores", "wire",
-           "own_of", "peer_of")
+__all__ = ("PEER", "cert", "h2", "http", "nodes", "state", "stores",
+           "wire", "own_of", "peer_of")
 
 
 def own_of(machine, name="open", listen=None):

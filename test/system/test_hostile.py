@@ -8,13 +8,14 @@ import time
 
 import mesh
 from capture import ANSWER, BEACON, GROUPS, HINT, REQUEST, Capture
-from interop import nodes, own_of, peer_of, state, stores, wire
+from interop import own_of, peer_of, state, stores, wire
 from mesh import check
 
 TRUTH = b"the truth, the whole truth, and nothing but the truth " * 30
 DROPS = ("malformed", "version", "forged", "unknown_epoch",
          "unasked_answers", "beacons_refused", "over_budget")
 BATCH = 200
+TAG = wire.mesh_tag(wire.open_mesh_id("open"))
 
 
 # A liar ------------------------------------------------------------------
@@ -230,45 +231,58 @@ def replays(attacker, requests, answers):
     print(f"replayed requests: {len(requests)}")
 
 
+def beacon(machine, to, hops, source, tag=TAG):
+    """Send one from a machine; whether a hint came back."""
+    nonce = os.urandom(8)
+    family = socket.AF_INET6 if ":" in to else socket.AF_INET
+    with machine.open_socket(family, socket.SOCK_DGRAM,
+                             (source, 0)) as udp:
+        if family == socket.AF_INET:
+            for option, value in (
+                    (socket.IP_MULTICAST_TTL, hops), (socket.IP_TTL, hops),
+                    (socket.IP_MULTICAST_IF, socket.inet_aton(source))):
+                udp.setsockopt(socket.IPPROTO_IP, option, value)
+        else:
+            with machine.inside():
+                link = socket.if_nametoindex("eth0")
+            for option, value in ((socket.IPV6_MULTICAST_HOPS, hops),
+                                  (socket.IPV6_UNICAST_HOPS, hops),
+                                  (socket.IPV6_MULTICAST_IF, link)):
+                udp.setsockopt(socket.IPPROTO_IPV6, option, value)
+        udp.settimeout(0.7)
+        sent = wire.beacon_encode(0, tag, mesh.PORT, nonce)
+        udp.sendto(sent, (to, mesh.PORT))
+        try:
+            hint = udp.recv(2048)
+        except TimeoutError:
+            return False
+        check(len(hint) <= len(sent), "a hint is not larger")
+        check(wire.hint_decode(hint) == (TAG, mesh.PORT, nonce),
+              "the hint answers this beacon")
+        return True
+
+
 def beacons(attacker):
     """Only beacons to a group, from this link, get a hint."""
-    tag = wire.mesh_tag(wire.open_mesh_id("open"))
-    group = next(address for address in GROUPS if "." in address)
-    stranger = "192.0.2.9"
-    mesh.ip(f"addr add {stranger}/24 dev eth0", node=attacker.machine)
-
-    def beacon(to, hops, source, mesh_tag=tag):
-        """Whether a hint came back."""
-        nonce = os.urandom(8)
-        with attacker.machine.open_socket(
-                socket.AF_INET, socket.SOCK_DGRAM, (source, 0)) as udp:
-            udp.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, hops)
-            udp.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, hops)
-            udp.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF,
-                           socket.inet_aton(source))
-            udp.settimeout(0.7)
-            sent = wire.beacon_encode(0, mesh_tag, mesh.PORT, nonce)
-            udp.sendto(sent, (to, mesh.PORT))
-            try:
-                hint = udp.recv(2048)
-            except TimeoutError:
-                return False
-            check(len(hint) <= len(sent), "a hint is not larger")
-            check(wire.hint_decode(hint) == (tag, mesh.PORT, nonce),
-                  "the hint answers this beacon")
-            return True
-
-    source = attacker.machine.v4
-    before = attacker.target.counter("beacons_refused")
-    check(beacon(group, 255, source), "a good beacon gets a hint")
-    check(not beacon(group, 64, source), "hop limit 64")
-    check(not beacon(attacker.target.v4, 255, source), "unicast")
-    check(not beacon(group, 255, stranger), "from another link")
-    check(attacker.target.counter("beacons_refused") == before + 3,
-          "the three others are counted")
-    check(not beacon(group, 255, source, b"\0\0\0\0"), "of another mesh")
+    target, machine = attacker.target, attacker.machine
+    group4, group6 = sorted(GROUPS)
+    strangers = "192.0.2.9", "2001:db8::9"
+    mesh.ip(f"addr add {strangers[0]}/24 dev eth0",
+            f"addr add {strangers[1]}/64 dev eth0 nodad", node=machine)
+    for group, unicast, source, stranger in (
+            (group4, target.v4, machine.v4, strangers[0]),
+            (group6, target.v6, machine.v6, strangers[1])):
+        before = target.counter("beacons_refused")
+        check(beacon(machine, group, 255, source), "a good one gets a hint")
+        check(not beacon(machine, group, 64, source), "hop limit 64")
+        check(not beacon(machine, unicast, 255, source), "unicast")
+        check(not beacon(machine, group, 255, stranger), "from elsewhere")
+        check(target.counter("beacons_refused") == before + 3,
+              "the three others are counted")
+        check(not beacon(machine, group, 255, source, b"\0\0\0\0"),
+              "of another mesh")
     dials = attacker.target.counter("dials")
-    attacker.send([wire.hint_encode(tag, mesh.PORT, os.urandom(8))] * 50)
+    attacker.send([wire.hint_encode(TAG, mesh.PORT, os.urandom(8))] * 50)
     time.sleep(0.5)
     check(attacker.target.counter("dials") == dials,
           "hints that nobody asked for make nobody dial")

@@ -8,11 +8,9 @@ import os
 import subprocess
 import sys
 
-import interop  # noqa: F401 - skips the test if the peer cannot run
 import mesh
+from interop import PEER
 from mesh import check
-
-PEER = mesh.HERE.parent / "interop" / "kith_peer.py"
 
 
 class Peer:

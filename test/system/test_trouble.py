@@ -3,6 +3,7 @@
 """Networks that lose packets, at random or on purpose."""
 
 import os
+import signal
 import time
 
 import mesh
@@ -98,5 +99,38 @@ def loss():
               "was missed for a moment")
 
 
+def silence():
+    """One dies, one stands still: their friends say so. Both come back."""
+    with mesh.mesh(5) as made:
+        dead, still, *rest = made.nodes
+        made.start()
+        made.wait_known()
+        made.wait_friends()
+        begin = time.monotonic()
+        dead.kill()
+        still.process.send_signal(signal.SIGSTOP)
+        for target in (dead, still):
+            made.wait_all(f"{target.name} does not answer", lambda node:
+                          node.seen(target)["state"] == "no answer", rest, 90)
+            reasons = {node.get(f"/v1/nodes/{target.id}")["reason"]
+                       for node in rest}
+            print(f"{target.name}: {reasons}, all noticed after "
+                  f"{time.monotonic() - begin:.1f} s")
+            check(reasons <= ({"refused"} if target is dead
+                              else {"tcp", "tls", "udp"}), "reasons")
+        check(all(node.seen(other)["state"] == "up"
+                  for node in rest for other in rest), "the others are up")
+        made.wait_all("the others are friends", lambda node: all(
+            node.friends().get(other.id, {}).get("proven")
+            for other in rest if other is not node), rest)
+        still.process.send_signal(signal.SIGCONT)
+        made.start(nodes=[dead])
+        made.wait_known(timeout=120)
+        made.wait_friends(timeout=120)
+        check(not [e for node in made.nodes for e in node.events()
+                   if e["event"] in ("gone", "left", "clone")],
+              "nobody was given up")
+
+
 if __name__ == "__main__":
-    mesh.main(udpblocked, loss)
+    mesh.main(udpblocked, silence, loss)
