@@ -204,6 +204,14 @@ static void sign(struct world *w)
 
 /* -- items -- */
 
+static void put_bytes(struct world *w, struct writer *out)
+{
+    size_t n;
+    const uint8_t *p = bytes(w, below(w, 64), &n);
+
+    writer_bytes(out, p, n);
+}
+
 static void put_leaves(struct world *w, struct writer *out)
 {
     const struct node_id *id = any_id(w);
@@ -278,9 +286,8 @@ static void put_root(struct world *w, struct writer *out)
 static void put_item(struct world *w, struct writer *out)
 {
     const struct article *a;
-    size_t n;
 
-    switch (below(w, 12)) {
+    switch (below(w, 14)) {
     case 0:
         put_root(w, out);
         break;
@@ -312,12 +319,12 @@ static void put_item(struct world *w, struct writer *out)
     case 8:
         item_put_full(out);
         break;
-    case 9: {
-        const uint8_t *p = bytes(w, below(w, 64), &n);
-
-        writer_bytes(out, p, n);
+    case 9:
+        put_bytes(w, out);
         break;
-    }
+    case 10:
+        item_put_cookie(out, w->shelf[0].hash.b);
+        break;
     default:
         put_piece(w, out);
     }
@@ -343,10 +350,9 @@ static void put_items(struct world *w, struct far_items *items)
 
 static void raw(struct world *w)
 {
-    struct addr from = any_addr(w);
     uint8_t how = u8(w);
     struct datagram dg = {
-        .from = from,
+        .from = any_addr(w),
         .to = rig_addr(1),
         .ifindex = how & 1 ? RIG_LINK : u8(w),
         .hops = how & 2 ? 255 : 64,
@@ -441,7 +447,7 @@ static void answer(struct world *w)
 
 static void put_body(struct world *w, struct writer *out)
 {
-    size_t n = below(w, 8), got;
+    size_t n = below(w, 8);
 
     for (size_t i = 0; i < n; i++) {
         const struct article *a = any_article(w);
@@ -460,12 +466,9 @@ static void put_body(struct world *w, struct writer *out)
         case 3:
             bulk_put_age(out, u16(w) << below(w, 17));
             break;
-        case 4: {
-            const uint8_t *p = bytes(w, below(w, 32), &got);
-
-            writer_bytes(out, p, got);
+        case 4:
+            put_bytes(w, out);
             break;
-        }
         default:
             if (!a)
                 break;
@@ -655,6 +658,10 @@ static void pass(struct world *w)
     case 0:
         rig_pass(w->r, instant_add_us(w->r->now.mono, n));
         rig_tick(w->r);
+        break;
+    case 1: /* until it wants something of somebody */
+        for (int i = 0; i < 1000 && w->r->n_sent + w->r->n_calls == 0; i++)
+            rig_run(w->r, 10);
         break;
     case 5:
         rig_pass(w->r, instant_add_ms(w->r->now.mono, n * 60000));

@@ -13,47 +13,84 @@ enum {
 };
 
 struct target {
+    uint32_t other;
     struct instant asked; /* the last request */
     bool answered;
 };
 
-struct friends {
-    struct target *targets; /* by node and other */
-    unsigned *reached;      /* by node: others, in the quiet minute */
-    struct instant quiet;   /* since then; us = 0: it is not */
+/* Whom one node has asked lately. */
+struct row {
+    struct target *v; /* owned */
+    size_t n, cap;
+    unsigned reached; /* others, in the quiet minute */
 };
 
-static struct target *target(struct friends *c, const struct sim *sim,
-                             const struct node *n, uint32_t other)
+struct friends {
+    struct row *rows;     /* by node */
+    size_t n;             /* of them */
+    struct instant quiet; /* since then; us = 0: it is not */
+};
+
+static bool is_recent(const struct friends *c, const struct sim *sim,
+                      const struct target *t)
 {
-    return &c->targets[(size_t)n->index * sim->options.nodes + other];
+    return instant_since_ms(sim->world.now, t->asked) < EXPECTED_MS ||
+           (c->quiet.us > 0 && t->asked.us > c->quiet.us);
 }
 
-static void limit(struct friends *c, struct sim *sim, const struct node *n)
+static void grow(struct row *row)
 {
-    unsigned expected = 0, quiet = 0;
+    size_t cap = 2 * row->cap + 32;
+    struct target *bigger = world_alloc(cap * sizeof *bigger);
 
-    for (uint32_t i = 0; i < sim->options.nodes; i++) {
-        const struct target *t = target(c, sim, n, i);
+    if (row->n > 0)
+        memcpy(bigger, row->v, row->n * sizeof *bigger);
+    free(row->v);
+    row->v = bigger;
+    row->cap = cap;
+}
 
-        if (t->asked.us == 0)
-            continue;
-        expected += !t->answered &&
-                    instant_since_ms(sim->world.now, t->asked) < EXPECTED_MS;
-        quiet += c->quiet.us > 0 && t->asked.us > c->quiet.us;
-    }
-    if (expected > FRIENDS_MAX || quiet > FRIENDS_MAX + c->reached[n->index])
-        sim_broken(sim, "friends", "node %u talks to %u others", n->index,
-                   expected > quiet ? expected : quiet);
+/* The other's place in a row, a new one if there is none; whoever was not
+ * asked lately makes room. */
+static struct target *place(const struct friends *c, const struct sim *sim,
+                            struct row *row, uint32_t other)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < row->n; i++)
+        if (row->v[i].other != other && is_recent(c, sim, &row->v[i]))
+            row->v[kept++] = row->v[i];
+    row->n = kept;
+    if (row->n == row->cap)
+        grow(row);
+    row->v[row->n].other = other;
+    return &row->v[row->n++];
 }
 
 static void sent(struct friends *c, struct sim *sim, const struct sight *s)
 {
-    struct target *t = target(c, sim, s->node, s->other->index);
+    struct row *row = &c->rows[s->node->index];
+    struct target *t = place(c, sim, row, s->other->index);
+    unsigned expected = 0, quiet = 0;
 
     t->asked = sim->world.now;
     t->answered = false;
-    limit(c, sim, s->node);
+    for (size_t i = 0; i < row->n; i++) {
+        t = &row->v[i];
+        expected += !t->answered &&
+                    instant_since_ms(sim->world.now, t->asked) < EXPECTED_MS;
+        quiet += c->quiet.us > 0 && t->asked.us > c->quiet.us;
+    }
+    if (expected > FRIENDS_MAX || quiet > FRIENDS_MAX + row->reached)
+        sim_broken(sim, "friends", "node %u talks to %u others", s->node->index,
+                   expected > quiet ? expected : quiet);
+}
+
+static void answered(struct row *row, uint32_t other)
+{
+    for (size_t i = 0; i < row->n; i++)
+        if (row->v[i].other == other)
+            row->v[i].answered = true;
 }
 
 static void count(struct sim *sim)
@@ -77,25 +114,25 @@ static void count(struct sim *sim)
 
 static void friends_see(void *state, struct sim *sim, const struct sight *s)
 {
-    size_t n = sim->options.nodes;
     struct friends *c = state;
 
-    if (!c->targets) {
-        c->targets = world_alloc(n * n * sizeof *c->targets);
-        c->reached = world_alloc(n * sizeof *c->reached);
+    if (!c->rows) {
+        c->n = sim->options.nodes;
+        c->rows = world_alloc(c->n * sizeof *c->rows);
     }
     if (s->type == SIGHT_SENT && s->bytes[1] == DGRAM_REQUEST && s->other)
         sent(c, sim, s);
     else if (s->type == SIGHT_CAME && s->bytes[1] == DGRAM_ANSWER)
-        target(c, sim, s->node, s->other->index)->answered = true;
+        answered(&c->rows[s->node->index], s->other->index);
     else if (s->type == SIGHT_DIAL ||
              (s->type == SIGHT_NOTE && s->note == NOTE_BACK))
-        c->reached[s->node->index]++;
+        c->rows[s->node->index].reached++;
     if (s->type == SIGHT_SETTLED || s->type == SIGHT_END)
         count(sim);
     if (s->type == SIGHT_SETTLED) {
         c->quiet = sim->world.now;
-        memset(c->reached, 0, n * sizeof *c->reached);
+        for (size_t i = 0; i < c->n; i++)
+            c->rows[i].reached = 0;
     } else if (s->type == SIGHT_END) {
         c->quiet.us = 0;
     }
@@ -105,8 +142,9 @@ static void friends_end(void *state)
 {
     struct friends *c = state;
 
-    free(c->targets);
-    free(c->reached);
+    for (size_t i = 0; i < c->n; i++)
+        free(c->rows[i].v);
+    free(c->rows);
 }
 
 const struct check check_friends = {"friends", sizeof(struct friends),

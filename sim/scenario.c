@@ -42,8 +42,7 @@ static void spoil(struct sim *sim)
 
 static void calm(struct sim *sim)
 {
-    sim->net.options =
-        (struct net_options){.delay_min_us = 200, .delay_max_us = 2000};
+    sim->net.options = net_calm;
 }
 
 /* An operator does something somewhere. */

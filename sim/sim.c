@@ -14,6 +14,7 @@ enum {
     POLL_NODES = 100,  /* ... longer in a mesh of more nodes */
     SETTLE_MS = 60000, /* within which all must be well again */
     QUIET_MS = 60000,  /* then watched for so long */
+    GROUPS = 2,        /* that a partition may have */
 };
 
 static void on_poll(void *arg)
@@ -33,15 +34,13 @@ static void on_poll(void *arg)
 
 void sim_init(struct sim *sim, const struct sim_options *options)
 {
-    static const struct net_options calm = {.delay_min_us = 200,
-                                            .delay_max_us = 2000};
     struct mesh_id mesh;
 
     memset(sim, 0, sizeof *sim);
     sim->options = *options;
     memset(mesh.b, 'k', sizeof mesh.b);
     world_init(&sim->world, options->seed);
-    net_init(&sim->net, &sim->world, &calm);
+    net_init(&sim->net, &sim->world, &net_calm);
     sim->pool = pool_new(&mesh, identity_ops(options->rsa));
     assert(sim->pool && "out of memory");
     sim->effects = world_alloc(sizeof *sim->effects);
@@ -77,8 +76,8 @@ void sim_run_ms(struct sim *sim, uint64_t ms)
 bool sim_equal(const struct sim *sim)
 {
     struct now now = world_now(&sim->world);
-    uint8_t roots[2][TRIE_ROOT_LEN]; /* of groups 0 and 1 */
-    bool known[2] = {false, false};
+    uint8_t roots[GROUPS][TRIE_ROOT_LEN];
+    bool known[GROUPS] = {false};
 
     for (uint32_t i = 0; i < sim->options.nodes; i++) {
         const struct node *n = &sim->nodes[i];
@@ -87,7 +86,7 @@ bool sim_equal(const struct sim *sim)
 
         if (!n->engine)
             continue;
-        assert(group < 2);
+        assert(group < GROUPS);
         engine_status(n->engine, &now, &status);
         if (status.counters[COUNT_SIGNATURES] == 0)
             return false;

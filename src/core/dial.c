@@ -586,6 +586,34 @@ static struct peer *longest_failed(struct engine *e, const struct now *now)
     return best;
 }
 
+/* A member that the rings do not count, left to chance: one that the store
+ * knows and nobody has named yet, or one that is gone. Where few are missing
+ * among many, each node tries one less often, so that all together do not
+ * dial it all the time. */
+static struct peer *missing_member(struct engine *e, const struct now *now,
+                                   struct effects *out)
+{
+    struct member *m, *next, *chosen = NULL;
+    uint64_t n = 0, others = 0;
+    struct peer *p;
+
+    HASH_ITER (hh, e->index.members, m, next) {
+        if ((m->life != LIFE_CACHED && m->life != LIFE_GONE) ||
+            peer_find(e, &m->id))
+            continue;
+        if (prng_below(&e->prng, ++n) == 0)
+            chosen = m;
+    }
+    if (e->index.live > 1)
+        others = e->index.live - 1;
+    if (!chosen || prng_below(&e->prng, n + others) >= n)
+        return NULL;
+    p = peer_get(e, now, &chosen->id);
+    if (p)
+        peer_set_state(e, now, p, PEER_DIALING, "", out);
+    return p;
+}
+
 /* Peers that failed are probed on their old session as it comes cheap; and
  * one of all that are missing is dialled now and then. */
 static void heal(struct engine *e, const struct now *now, struct effects *out)
@@ -606,6 +634,8 @@ static void heal(struct engine *e, const struct now *now, struct effects *out)
     e->dial.heal =
         instant_add_ms(now->mono, prng_jitter(&e->prng, HEAL_EVERY, 20));
     p = longest_failed(e, now);
+    if (!p)
+        p = missing_member(e, now, out);
     if (p)
         dial_peer(e, now, p);
 }

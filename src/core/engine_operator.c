@@ -160,7 +160,8 @@ void engine_leave(struct engine *e, const struct now *now, struct effects *out)
 void engine_away(struct engine *e, const struct now *now, struct effects *out)
 {
     engine_begin(e);
-    own_flags(e, now, HEAD_AWAY, 0, out);
+    if (!(e->own.flags & HEAD_LEAVE)) /* who has left is not back soon */
+        own_flags(e, now, HEAD_AWAY, 0, out);
     engine_finish(e, now, out);
 }
 

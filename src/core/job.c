@@ -112,12 +112,12 @@ void jobs_give(struct jobs *jobs, const struct bundle *b, uint64_t since,
     for (size_t k = 0; k < b->n; k++) {
         struct object *object = b->blocks[k];
 
-        pieces = job_pieces(object->len);
-        if (object->serial <= since || pieces > 1 ||
-            used + piece_len(object, 0) > REQUEST_ITEMS_MAX)
+        if (object->serial <= since || object->len > PIECES_BLOCK_MAX)
             continue;
-        jobs_piece(jobs, object, 0);
         used += piece_len(object, 0);
+        if (job_pieces(object->len) > 1 || used > REQUEST_ITEMS_MAX)
+            return;
+        jobs_piece(jobs, object, 0);
     }
 }
 

@@ -64,9 +64,9 @@ void jobs_want_head(struct jobs *, const struct node_id *, uint64_t since,
                     bool spki);
 void jobs_want_piece(struct jobs *, const struct hash *, uint16_t index);
 void jobs_piece(struct jobs *, struct object *, uint16_t index);
-/* A head, and of its blocks that are newer than `since` those that surely fit
- * into the same datagram. Whoever has the head asks for the others: what came
- * before it would be refused. */
+/* A head, and of its blocks that are newer than `since`, in their order, as
+ * many as surely fit into the same datagram. Whoever has the head asks for the
+ * others: what came before it would be refused. */
 void jobs_give(struct jobs *, const struct bundle *, uint64_t since, bool spki,
                uint32_t age_s);
 /* Drops the references of one job, or of all. */

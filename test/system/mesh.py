@@ -30,6 +30,9 @@ with the last process the kernel removes namespaces, bridges and /run. So
 tests neither disturb the machine's network nor each other.
 
 Where users may make user namespaces, no root is needed.
+
+KITH_BUILD names the folder of the programs; KITH_SYSTEM_KEEP one to be made,
+into which a test that fails copies /run: states, logs, captures.
 """
 
 import contextlib
@@ -51,7 +54,7 @@ from concurrent.futures import ThreadPoolExecutor
 HERE = pathlib.Path(__file__).resolve().parent
 INSIDE = "KITH_SYSTEM_INSIDE"
 RUN = pathlib.Path("/run")
-TOOLS = ("unshare", "ip", "nft", "openssl")
+TOOLS = ("unshare", "ip", "nft", "openssl", "curl")
 SKIP = 77
 PORT = 16990
 POLL_S = 0.05

@@ -217,7 +217,7 @@ def damaged(made, node, other):
 def disk_full():
     """It runs on from memory, and says so; serials are kept."""
     with mesh.mesh(2) as made:
-        node = made.nodes[0]
+        node, other = made.nodes
         small = mesh.RUN / "small"
         small.mkdir()
         mesh.run("mount", "-t", "tmpfs", "-o", "size=1m,mode=700", "tmpfs",
@@ -235,12 +235,12 @@ def disk_full():
                       lambda n: n.block(node, "on-full-disk"))
         made.wait("it says that nothing is kept",
                   lambda: node.status()["store"] == "memory")
-        serial = node.status()["serial"]
+        serial = other.seen(node)["serial"]
         node.kill()
         made.start(nodes=[node])
         made.wait_known()
         made.wait("serials rise also over a crash now",
-                  lambda: node.status()["serial"] > serial)
+                  lambda: other.seen(node)["serial"] > serial)
 
 
 if __name__ == "__main__":

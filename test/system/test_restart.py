@@ -40,7 +40,7 @@ def restart():
                       lambda node: node.block(target, "notes") == b"before")
         made.wait_all("beacons have stopped",
                       lambda node: not node.status()["searching"])
-        serial = target.status()["serial"]
+        serial = rest[0].seen(target)["serial"]
         friends = friends_of_all(made)
         record = Capture(made)
 
@@ -58,7 +58,8 @@ def restart():
         answered_since(made, target, begin)
         status = target.status()
         check(status["id"] == target.id, "it kept its identity")
-        check(status["serial"] > serial, "its serial rose")
+        check(all(node.seen(target)["serial"] > serial for node in rest),
+              "its serial rose")
         check(status["counters"]["grants"] == 0,
               "nobody made a session with it anew")
         record.stop()
@@ -96,12 +97,12 @@ def kill():
             target.put("turn", str(turn).encode())
             made.wait_all("its newest block is everywhere", lambda node:
                           node.block(target, "turn") == str(turn).encode())
-            serials.append(target.status()["serial"])
+            serials.append(rest[0].seen(target)["serial"])
             target.kill()
             made.start(nodes=[target])
             check(target.status()["id"] == target.id, "it kept its identity")
-            made.wait("it signs again",
-                      lambda: target.status()["serial"] > serials[-1])
+            made.wait_all("it signs again", lambda node: node.seen(target)[
+                "serial"] > serials[-1], rest)
             made.wait_known()
             made.wait_all("all hold what it says now", lambda node: node.seen(
                 target)["serial"] == target.status()["serial"])

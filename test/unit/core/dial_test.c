@@ -470,6 +470,86 @@ static void test_renewal(void **state)
     rig_free(r);
 }
 
+/* -- those who are missing -- */
+
+/* Runs for so long; every call fails. Returns how many went to that address. */
+static size_t dialled(struct rig *r, const struct addr *a, uint64_t s)
+{
+    size_t n = 0;
+
+    for (uint64_t i = 0; i < s; i++) {
+        rig_run(r, 1000);
+        n += calls_to(r, a);
+        rig_calls_fail(r, CALL_TCP);
+    }
+    return n;
+}
+
+/* A member of which we know from the store only, and which nobody can name to
+ * us, is tried where it was had last: where there is no multicast that is the
+ * only way back. */
+static void test_cached(void **state)
+{
+    struct rig *r = rig_new(1);
+    struct stored_node node = {.age_s = 100, .off_s = HEAD_LEASE_MIN_S + 1};
+    struct bundle *b;
+    struct far f;
+
+    (void)state;
+    far_init(&f, r, 2);
+    b = fake_bundle(r->pool, f.ident, 10, 0, NULL, 0);
+    node.good[0] = f.addr;
+    assert_int_equal(rig_load(r, b, &node), KITH_OK);
+    bundle_unref(b);
+    rig_start(r);
+    assert_in_range(dialled(r, &f.addr, 600), 4, 10);
+    assert_int_equal(rig_noted(r, NOTE_NO_ANSWER), 0);
+    for (int i = 0; i < 1200 && !far_call(&f, r, CALL_SESSION); i++)
+        rig_run(r, 1000);
+    far_accept(&f, r, far_call(&f, r, CALL_SESSION)->id);
+    assert_int_equal(rig_peer(r, &f.id)->state, PEER_OPEN);
+    far_clear(&f);
+    rig_free(r);
+}
+
+/* One who is gone is tried as well; by each of many only now and then. */
+static void test_gone(void **state)
+{
+    struct rig *r = rig_new(1);
+    struct stored_node node = {.gone = true};
+    struct bundle *b;
+    struct far f;
+    size_t alone, among_many;
+
+    (void)state;
+    far_init(&f, r, 2);
+    b = fake_bundle(r->pool, f.ident, 10, 0, NULL, 0);
+    node.good[0] = f.addr;
+    assert_int_equal(rig_load(r, b, &node), KITH_OK);
+    rig_start(r);
+    alone = dialled(r, &f.addr, 100);
+    assert_in_range(alone, 2, 5);
+    rig_stop(r);
+    rig_make_engine(r);
+    assert_int_equal(rig_load(r, b, &node), KITH_OK);
+    bundle_unref(b);
+    node = (struct stored_node){.off_s = 1};
+    for (uint64_t i = 0; i < 1000; i++) {
+        struct ident *ident = fake_ident(r->pool, 100 + i);
+
+        b = fake_bundle(r->pool, ident, 10, 0, NULL, 0);
+        assert_int_equal(rig_load(r, b, &node), KITH_OK);
+        bundle_unref(b);
+        ident_unref(ident);
+    }
+    r->head_serial = 0;
+    rig_start(r);
+    among_many = dialled(r, &f.addr, 500);
+    assert_in_range(among_many, 0, 2);
+    far_clear(&f);
+    rig_free(r);
+}
+
 /* -- the links -- */
 
 /* A link comes up: everything is tried anew, and the engine comes to rest. */
@@ -514,6 +594,8 @@ int main(void)
         cmocka_unit_test(test_worthless_ok),
         cmocka_unit_test(test_unknown_call),
         cmocka_unit_test(test_renewal),
+        cmocka_unit_test(test_cached),
+        cmocka_unit_test(test_gone),
         cmocka_unit_test(test_links_forgive),
     };
 

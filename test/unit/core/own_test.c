@@ -732,6 +732,8 @@ static void test_rotation(void **state)
     (void)state;
     rig_run(r, EPOCH_LIFE_S * 1000ull - 20000);
     assert_memory_equal(r->e->secrets.current.name, first.name, 4);
+    r->e->secrets_changed = true; /* serials for the next ten minutes */
+    rig_tick(r);
     r->vault_mode = RIG_VAULT_FAILS;
     rig_run(r, 30000);
     assert_memory_equal(r->e->secrets.previous.name, first.name, 4);
